@@ -1,0 +1,131 @@
+package controllers
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"datasetsync.dev/operator/api/v1alpha1"
+	"datasetsync.dev/operator/internal/modelarts"
+)
+
+// sight is one look at the service, or why there was none.
+type sight struct {
+	observation
+	// looked is true if the observation holds.
+	looked bool
+	// wait is when to come back if it does not.
+	wait time.Duration
+	// slot is when a token comes that is reserved for the object.
+	slot time.Time
+
+	target      modelarts.Target
+	credentials modelarts.Credentials
+	key         keyRef
+	// received is when the answer came, by our clock.
+	received time.Time
+	release  func()
+}
+
+// unused gives back what was kept for a start.
+func (s *sight) unused() {
+	if s.release != nil {
+		s.release()
+	}
+}
+
+// judge turns a sight into a decision. Where there was no look, what the gate
+// said stands, and it is only waited.
+func (s *sight) judge(obj *v1alpha1.DatasetSync, settings *Settings, f facts, d decision) decision {
+	if !s.looked {
+		d.look = noLook
+		d.wait = s.wait
+		return d
+	}
+	look := d.look
+	d = decide(obj, settings, f, s.observation)
+	if s.blocked == nil {
+		d.look = look
+	}
+	return d
+}
+
+// observe looks at the latest task, if the Secret and the limits of its key let
+// it.
+func (r *Reconciler) observe(ctx context.Context, obj *v1alpha1.DatasetSync, d decision, f facts, slot time.Time) (sight, error) {
+	if f.now.Before(slot) {
+		return sight{wait: slot.Sub(f.now), slot: slot}, nil
+	}
+	refused := ""
+	if d.look == lookIfSecretChanged {
+		refused = obj.Status.Run.SecretVersion
+	}
+	read, err := r.secrets.read(ctx, secretKey(obj), refused, f.now)
+	if err != nil {
+		return sight{}, err
+	}
+	if read.blocked != nil {
+		return blockedSight(read.blocked, d.wait), nil
+	}
+	endpoint := r.settings.endpoint(d.target.Region)
+	key := keyRef{id: read.credentials.KeyID(), endpoint: endpoint}
+	a := r.keys.admit(key, stageOf(obj.Status.Run) <= stageUnknown, !slot.IsZero(), f.now)
+	switch {
+	case a.blocked != nil && a.blocked.stalled:
+		p := &problem{a.blocked.note, true}
+		return blockedSight(r.secrets.unusable(read.key, read.version, p, f.now).blocked, a.blocked.wait), nil
+	case a.blocked != nil:
+		return blockedSight(a.blocked, 0), nil
+	case a.reserved:
+		r.Metrics.waits.Observe(a.wait.Seconds())
+		return sight{wait: a.wait, slot: f.now.Add(a.wait)}, nil
+	case a.wait > 0:
+		return sight{wait: a.wait, slot: slot}, nil
+	}
+	return r.look(ctx, d.target, read, key, a), nil
+}
+
+// blockedSight waits for a Secret or a key, no longer than needed otherwise. An
+// empty note tells nothing new.
+func blockedSight(b *blocked, limit time.Duration) sight {
+	if limit > 0 {
+		b.wait = min(b.wait, limit)
+	}
+	if b.reason == "" {
+		return sight{wait: b.wait}
+	}
+	return sight{looked: true, observation: observation{blocked: b}}
+}
+
+// look calls the service.
+func (r *Reconciler) look(ctx context.Context, t v1alpha1.Target, read secret, key keyRef, a admission) sight {
+	s := sight{
+		looked: true, credentials: read.credentials, key: key, release: a.unused,
+		target: modelarts.Target{Endpoint: key.endpoint, ProjectID: t.ProjectID, DatasetID: t.DatasetID},
+	}
+	s.sent, s.secretVersion = r.Clock.Now(), read.version
+	task, err := r.API.LatestSync(ctx, s.target, s.credentials)
+	s.received = r.Clock.Now()
+	s.task, s.err = task, asError(err)
+	r.report(key, s.err, s.received)
+	return s
+}
+
+// report takes in what a call said of its key.
+func (r *Reconciler) report(key keyRef, failure *modelarts.Error, now time.Time) {
+	pause := now.Add(r.settings.RetryMin)
+	if failure != nil && failure.RetryAfter > 0 {
+		pause = now.Add(failure.RetryAfter)
+	}
+	r.keys.report(key, failure, pause, now)
+}
+
+// asError returns the service's error, nil for none. Anything else that went
+// wrong tells nothing of what the service did.
+func asError(err error) *modelarts.Error {
+	var failure *modelarts.Error
+	if err == nil || errors.As(err, &failure) {
+		return failure
+	}
+	return &modelarts.Error{Class: modelarts.ClassTransient, Fate: modelarts.FateUnknown, Err: err}
+}

@@ -1,0 +1,358 @@
+package controllers
+
+import (
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"datasetsync.dev/operator/api/v1alpha1"
+	"datasetsync.dev/operator/internal/modelarts"
+)
+
+// What the CRD defaults, for objects that were stored without it.
+const (
+	defaultRetryLimit   = 3
+	defaultHistoryLimit = 5
+)
+
+// due says which requests no run has taken in yet.
+type due struct{ target, trigger, annotation, schedule bool }
+
+func (d due) any() bool { return d.request() || d.schedule }
+
+// request reports whether somebody asked, as opposed to the schedule.
+func (d due) request() bool { return d.target || d.trigger || d.annotation }
+
+func (p *pass) findDue() due {
+	trigger, annotation := p.obj.Spec.Trigger, requestedAt(p.obj)
+	return due{
+		target:     p.st.HandledTarget == nil || *p.st.HandledTarget != p.wanted(),
+		trigger:    trigger != "" && trigger != p.st.HandledTrigger,
+		annotation: annotation != "" && annotation != p.st.HandledRequest,
+		schedule:   p.st.NextSyncTime != nil && !p.now.Before(p.st.NextSyncTime.Time),
+	}
+}
+
+// wanted returns the data set that spec names.
+func (p *pass) wanted() v1alpha1.Target {
+	spec := &p.obj.Spec
+	t := v1alpha1.Target{ProjectID: spec.ProjectID, DatasetID: spec.DatasetID, Region: spec.Region}
+	if t.Region == "" {
+		t.Region = p.DefaultRegion
+	}
+	return t
+}
+
+// requestedAt returns what counts of the annotation.
+func requestedAt(obj *v1alpha1.DatasetSync) string {
+	value := []rune(obj.Annotations[v1alpha1.RequestedAtAnnotation])
+	return string(value[:min(len(value), v1alpha1.MaxRequestLength)])
+}
+
+// cause says what asks for the run.
+func (p *pass) cause() v1alpha1.Cause {
+	switch {
+	case p.st.HandledTarget == nil:
+		return v1alpha1.CauseCreated
+	case p.due.target:
+		return v1alpha1.CauseTarget
+	case p.due.trigger:
+		return v1alpha1.CauseTrigger
+	case p.due.annotation:
+		return v1alpha1.CauseRequest
+	case p.st.Run != nil:
+		return p.st.Run.Cause
+	default:
+		return v1alpha1.CauseSchedule
+	}
+}
+
+// takeIn takes everything that is due into the run, which is opened if need be.
+// From here on it is handled: it ends served, or as a failure that is shown.
+func (p *pass) takeIn(obs observation) {
+	silent := !p.due.request() && p.ready() == metav1.ConditionTrue
+	target := p.wanted()
+	run := &v1alpha1.Run{Cause: p.cause(), Target: target, RequestedTime: *microTime(p.now)}
+	if old := p.st.Run; old != nil && !p.due.target {
+		run.RequestedTime, run.LostAnswers = old.RequestedTime, old.LostAnswers
+	}
+	if obs.err == nil {
+		run.Baseline = baselineOf(obs.task)
+	}
+	p.st.Run = run
+	p.st.TaskID, p.st.TaskState, p.st.ErrorCode, p.st.ErrorMsg = "", "", "", ""
+	p.st.HandledTarget = &target
+	if p.due.trigger {
+		p.st.HandledTrigger = p.obj.Spec.Trigger
+	}
+	if p.due.annotation {
+		p.st.HandledRequest = requestedAt(p.obj)
+	}
+	if p.due.schedule {
+		p.moveSchedule()
+	}
+	p.due = due{}
+	if !silent {
+		n := note{v1alpha1.ReasonRequested, "A sync was asked for."}
+		p.setCondition(v1alpha1.ReadyCondition, metav1.ConditionUnknown, n)
+		p.progress(n)
+	}
+}
+
+// backToOpen gives up the start that is out, or the task that failed: another
+// start may be paid for.
+func (p *pass) backToOpen() {
+	run := p.st.Run
+	run.Nonce, run.StartTime, run.Accepted, run.Task = "", nil, false, nil
+}
+
+// giveBack returns the permission of a start that certainly was not accepted.
+func (p *pass) giveBack() {
+	p.backToOpen()
+	p.st.Run.Attempt--
+}
+
+// succeed closes the run: the data set is in step.
+func (p *pass) succeed(obs observation) decision {
+	run := p.st.Run
+	if !ended(run) {
+		p.st.Samples = samplesOf(obs.task)
+	}
+	p.st.TaskState = string(modelarts.StateCompleted)
+	p.st.ErrorCode, p.st.ErrorMsg = "", ""
+	if !p.due.target {
+		p.st.LastSuccessTime = &metav1.Time{Time: p.now}
+	}
+	run.Task.State = p.st.TaskState
+	n := p.successNote()
+	p.decision.events = append(p.decision.events, succeededEvent(n.message))
+	p.close(v1alpha1.OutcomeSucceeded, n)
+	p.settle(metav1.ConditionTrue, n)
+	return p.closedRun(n)
+}
+
+// fail closes the run as failed; if spec names another data set by now, as
+// superseded.
+func (p *pass) fail(n note) decision {
+	outcome := v1alpha1.OutcomeFailed
+	if p.due.target {
+		outcome = v1alpha1.OutcomeSuperseded
+	}
+	p.decision.events = append(p.decision.events, failedEvent(n.message))
+	p.close(outcome, n)
+	p.stall(n)
+	return p.closedRun(n)
+}
+
+// lose closes a run that was started and whose task cannot be found.
+func (p *pass) lose(text string) decision {
+	return p.fail(note{v1alpha1.ReasonTaskLost, text + " It is not started again by itself: look at the data set, then ask for another sync."})
+}
+
+// exhausted closes a run that has no start left.
+func (p *pass) exhausted() decision {
+	reason := v1alpha1.ReasonRetryLimitReached
+	if p.st.TaskState == string(modelarts.StateFailed) {
+		reason = v1alpha1.ReasonTaskFailed
+	}
+	text := "The answer to the last start was lost, and no task came of it"
+	if p.st.ErrorCode+p.st.ErrorMsg != "" {
+		text = "The last error: " + p.errorText()
+	}
+	return p.fail(note{reason, text + p.usedText() + "."})
+}
+
+// close puts the run into history.
+func (p *pass) close(outcome v1alpha1.Outcome, n note) {
+	run := p.st.Run
+	entry := v1alpha1.HistoryEntry{
+		Cause: run.Cause, Outcome: outcome, Attempts: run.Attempt,
+		StartTime: metav1.NewTime(run.RequestedTime.Time), EndTime: metav1.NewTime(p.now),
+	}
+	if run.Task != nil {
+		entry.TaskID, entry.Origin = run.Task.ID, run.Task.Origin
+	}
+	if outcome == v1alpha1.OutcomeSucceeded {
+		entry.Samples = p.st.Samples
+	} else {
+		entry.ErrorCode, entry.ErrorMsg = p.st.ErrorCode, cut(p.st.ErrorMsg, maxHistoryMessage)
+	}
+	p.remember(entry)
+	p.decision.closed = &closed{outcome: outcome, reason: n.reason, run: run}
+	p.st.Run = nil
+}
+
+// remember adds an entry to history.
+func (p *pass) remember(entry v1alpha1.HistoryEntry) {
+	limit := defaultHistoryLimit
+	if p.obj.Spec.HistoryLimit != nil {
+		limit = int(*p.obj.Spec.HistoryLimit)
+	}
+	history := append([]v1alpha1.HistoryEntry{entry}, p.st.History...)
+	p.st.History = history[:min(len(history), limit)]
+	if limit == 0 {
+		p.st.History = nil
+	}
+}
+
+// closed is a run that ended, for the metrics.
+type closed struct {
+	outcome v1alpha1.Outcome
+	reason  string
+	run     *v1alpha1.Run
+}
+
+// closedRun shows an object whose run has just ended. What waits opens the next
+// run in a pass of its own, from a look of its own.
+func (p *pass) closedRun(n note) decision {
+	p.syncing(false, n)
+	p.due = p.findDue()
+	switch {
+	case p.obj.Spec.Suspend:
+		p.showSuspended()
+		return p.done(0)
+	case p.due.any():
+		p.showWaiting()
+		return p.done(conflictWait)
+	default:
+		p.rest()
+		return p.done(p.untilNextSync())
+	}
+}
+
+// showWaiting shows that somebody asked for another run while one is under way
+// or has just ended.
+func (p *pass) showWaiting() {
+	if !p.due.request() {
+		return
+	}
+	if p.st.Run == nil || p.ready() == metav1.ConditionTrue {
+		p.progress(note{v1alpha1.ReasonRequested, "Another sync was asked for and follows."})
+	}
+}
+
+// rest shows an object that nothing is to be done for.
+func (p *pass) rest() {
+	invalid := p.stalledBy(v1alpha1.ReasonInvalidSpec)
+	switch {
+	case p.ready() == metav1.ConditionFalse && !invalid:
+	case p.scheduleErr != nil:
+		p.stall(note{v1alpha1.ReasonInvalidSpec, cut(p.scheduleErr.Error(), maxMessage)})
+	case p.st.TaskState == string(modelarts.StateCompleted):
+		p.settle(metav1.ConditionTrue, p.successNote())
+	}
+}
+
+// showSuspended shows that nothing is started, without turning a healthy object
+// unhealthy or hiding a failure.
+func (p *pass) showSuspended() {
+	n := note{v1alpha1.ReasonSuspended, "spec.suspend is true: nothing is started until it is false."}
+	healthy := p.ready() == metav1.ConditionTrue && !p.due.request()
+	switch {
+	case p.st.Run == nil && !p.due.request() && p.ready() == metav1.ConditionFalse:
+	case healthy:
+		p.settle(metav1.ConditionTrue, n)
+	case p.ready() == metav1.ConditionFalse:
+		p.settle(metav1.ConditionFalse, n)
+	default:
+		p.settle(metav1.ConditionUnknown, n)
+	}
+	if stageOf(p.st.Run) <= stageOpen {
+		p.syncing(false, n)
+	}
+}
+
+// showBlocked shows why the service cannot be asked. The run is kept.
+func (p *pass) showBlocked(b *blocked) decision {
+	switch {
+	case b.reason == "":
+	case b.stalled || (b.reason == v1alpha1.ReasonCredentialsNotFound && p.stalledBy(b.reason)):
+		p.stall(b.note)
+	default:
+		p.progress(b.note)
+	}
+	return p.done(b.wait)
+}
+
+// successNote sums up the data set.
+func (p *pass) successNote() note {
+	return note{v1alpha1.ReasonSucceeded, "The data set is in step with its object storage" + samplesText(p.st.Samples) + "."}
+}
+
+// readSchedule keeps nextSyncTime true to spec. A time that is due stays until
+// a run takes it in; while suspended it stands still, out of sight.
+func (p *pass) readSchedule() {
+	spec := &p.obj.Spec
+	if spec.Schedule == "" {
+		p.st.NextSyncTime, p.st.ObservedSchedule = nil, nil
+		return
+	}
+	seen := p.st.ObservedSchedule
+	if seen == nil || seen.Schedule != spec.Schedule || seen.TimeZone != spec.TimeZone {
+		p.st.ObservedSchedule = &v1alpha1.ObservedSchedule{Schedule: spec.Schedule, TimeZone: spec.TimeZone}
+		p.moveSchedule()
+	}
+	if p.scheduleErr != nil {
+		return
+	}
+	p.holdSchedule()
+	p.skipMissed()
+}
+
+// holdSchedule puts nextSyncTime aside while the object is suspended, and back.
+func (p *pass) holdSchedule() {
+	observed := p.st.ObservedSchedule
+	switch {
+	case p.obj.Spec.Suspend && p.st.NextSyncTime != nil:
+		observed.HeldTime, p.st.NextSyncTime = p.st.NextSyncTime, nil
+	case !p.obj.Spec.Suspend && observed.HeldTime != nil:
+		p.st.NextSyncTime, observed.HeldTime = observed.HeldTime, nil
+	}
+}
+
+// skipMissed passes over a time that is past its starting deadline.
+func (p *pass) skipMissed() {
+	next, deadline := p.st.NextSyncTime, p.obj.Spec.StartingDeadlineSeconds
+	if next == nil || deadline == nil || p.now.Sub(next.Time) <= time.Duration(*deadline)*time.Second {
+		return
+	}
+	missed := *next
+	p.moveSchedule()
+	p.remember(v1alpha1.HistoryEntry{
+		Cause: v1alpha1.CauseSchedule, Outcome: v1alpha1.OutcomeSkipped,
+		StartTime: missed, EndTime: metav1.NewTime(p.now),
+	})
+}
+
+// moveSchedule sets nextSyncTime to the first time after now. A schedule that
+// cannot be used stops itself and nothing else.
+func (p *pass) moveSchedule() {
+	spec := &p.obj.Spec
+	table, err := newTimetable(spec.Schedule, spec.TimeZone, string(p.obj.UID), p.ScheduleJitter)
+	var next time.Time
+	if err == nil {
+		next, err = table.next(p.now)
+	}
+	if err != nil {
+		p.scheduleErr = err
+		p.st.NextSyncTime, p.st.ObservedSchedule = nil, nil
+		return
+	}
+	p.st.NextSyncTime = &metav1.Time{Time: next}
+}
+
+// untilNextSync returns when an object at rest needs a pass, 0 for never.
+func (p *pass) untilNextSync() time.Duration {
+	if p.st.NextSyncTime == nil {
+		return 0
+	}
+	return min(p.until(p.st.NextSyncTime.Time), restingCheck)
+}
+
+// beforeNextSync shortens the wait of an open run to its next scheduled time.
+func (p *pass) beforeNextSync(s stage, wait time.Duration) time.Duration {
+	if s == stageOpen && p.st.NextSyncTime != nil {
+		return min(wait, p.untilNextSync())
+	}
+	return wait
+}

@@ -1,0 +1,84 @@
+package controllers
+
+import (
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"strings"
+	"time"
+
+	"github.com/robfig/cron/v3"
+)
+
+var (
+	errZoneInSchedule = errors.New("spec.schedule has a time zone inside: remove TZ= and set spec.timeZone")
+	errEvery          = errors.New("spec.schedule uses @every: use five cron fields or @hourly, @daily, @weekly, @monthly, @yearly")
+	errLocalZone      = errors.New("spec.timeZone is Local: use an IANA name such as Europe/Berlin")
+	errNever          = errors.New("spec.schedule names no time within five years")
+)
+
+// timetable tells the times of one object's schedule.
+type timetable struct {
+	schedule cron.Schedule
+	zone     *time.Location
+	hash     int64
+	jitter   time.Duration
+}
+
+// newTimetable reads a schedule as CronJob does. The uid decides by how much,
+// up to jitter, each time is put off: the same for an object every time.
+func newTimetable(schedule, zone, uid string, jitter time.Duration) (*timetable, error) {
+	switch {
+	case strings.Contains(schedule, "TZ="):
+		return nil, errZoneInSchedule
+	case strings.Contains(schedule, "@every"):
+		return nil, errEvery
+	case zone == "Local":
+		return nil, errLocalZone
+	}
+	location, err := time.LoadLocation(zone)
+	if err != nil {
+		return nil, fmt.Errorf("spec.timeZone: %w", err)
+	}
+	parsed, err := cron.ParseStandard(schedule)
+	if err != nil {
+		return nil, fmt.Errorf("spec.schedule: %w", err)
+	}
+	hash := fnv.New32a()
+	_, _ = hash.Write([]byte(uid))
+	return &timetable{schedule: parsed, zone: location, hash: int64(hash.Sum32()), jitter: jitter}, nil
+}
+
+// next returns the first time after now.
+func (t *timetable) next(now time.Time) (time.Time, error) {
+	tick := t.schedule.Next(now.Add(-t.jitter).In(t.zone))
+	for !tick.IsZero() {
+		following := t.schedule.Next(tick)
+		if due := tick.Add(t.delay(tick, following)); due.After(now) {
+			return due.UTC(), nil
+		}
+		tick = following
+	}
+	return time.Time{}, errNever
+}
+
+// delay returns by how much a time is put off: whole seconds, and never to the
+// following time.
+func (t *timetable) delay(tick, following time.Time) time.Duration {
+	room := t.jitter
+	if gap := following.Sub(tick); !following.IsZero() && gap <= room {
+		room = gap - time.Second
+	}
+	return time.Duration(t.hash%int64(room/time.Second+1)) * time.Second
+}
+
+// interval returns the time between the two times that follow from, 0 if there
+// are none.
+func (t *timetable) interval(from time.Time) time.Duration {
+	first := t.schedule.Next(from.In(t.zone))
+	second := t.schedule.Next(first)
+	if first.IsZero() || second.IsZero() {
+		return 0
+	}
+	return second.Sub(first)
+}

@@ -1,0 +1,213 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"datasetsync.dev/operator/api/v1alpha1"
+	"datasetsync.dev/operator/internal/modelarts"
+)
+
+// The keys of a Secret with credentials.
+const (
+	keyAccessKey     = "accessKey"
+	keySecretKey     = "secretKey"
+	keySecurityToken = "securityToken"
+	keyToken         = "token"
+)
+
+const (
+	// secretCheckFirst and secretCheckLast bound the time between two reads of a
+	// Secret that something waits for.
+	secretCheckFirst = 10 * time.Second
+	secretCheckLast  = time.Minute
+	// secretWaitAge is how long a wait that nobody renews is kept.
+	secretWaitAge = 10 * time.Minute
+)
+
+// secrets reads Secrets by name and without a cache. A Secret that something
+// waits for is read once in a while for all objects together.
+type secrets struct {
+	reader client.Reader
+	mu     sync.Mutex
+	waits  map[types.NamespacedName]*secretWait
+}
+
+// secretWait is a Secret that something waits for.
+type secretWait struct {
+	version string
+	// problem is what every object that needs the Secret is told meanwhile, nil
+	// where only some of them wait.
+	problem *problem
+	since   time.Time
+	next    time.Time
+	delay   time.Duration
+}
+
+// problem is why a Secret gives no call.
+type problem struct {
+	note
+	stalled bool
+}
+
+// secret is one read of a Secret.
+type secret struct {
+	key         types.NamespacedName
+	version     string
+	credentials modelarts.Credentials
+	// blocked is why there are no credentials to use.
+	blocked *blocked
+}
+
+func newSecrets(reader client.Reader) *secrets {
+	return &secrets{reader: reader, waits: map[types.NamespacedName]*secretWait{}}
+}
+
+// secretKey names the Secret of an object: always one of its own namespace.
+func secretKey(obj *v1alpha1.DatasetSync) types.NamespacedName {
+	name := obj.Spec.CredentialsSecretRef.Name
+	if name == "" {
+		name = v1alpha1.DefaultCredentialsSecret
+	}
+	return types.NamespacedName{Namespace: obj.Namespace, Name: name}
+}
+
+// read returns the credentials of a Secret. A version other than "" is one that
+// was refused: as long as the Secret has it, there is nothing to use.
+func (s *secrets) read(ctx context.Context, key types.NamespacedName, refused string, now time.Time) (secret, error) {
+	if b := s.waiting(key, refused, now); b != nil {
+		return secret{key: key, blocked: b}, nil
+	}
+	var object corev1.Secret
+	err := s.reader.Get(ctx, key, &object)
+	switch {
+	case apierrors.IsNotFound(err):
+		return s.unusable(key, "", missingProblem(key.Name), now), nil
+	case apierrors.IsForbidden(err):
+		p := &problem{note{v1alpha1.ReasonCredentialsNotFound, fmt.Sprintf("The operator may not read the Secret %q: see its RBAC.", key.Name)}, true}
+		return s.unusable(key, "", p, now), nil
+	case err != nil:
+		return secret{}, fmt.Errorf("read the Secret of the credentials: %w", err)
+	}
+	if refused != "" && object.ResourceVersion == refused {
+		return s.unusable(key, refused, nil, now), nil
+	}
+	credentials, err := parseCredentials(object.Data)
+	if err != nil {
+		p := &problem{note{v1alpha1.ReasonCredentialsInvalid, fmt.Sprintf("The Secret %q cannot be used: %s.", key.Name, err)}, true}
+		return s.unusable(key, object.ResourceVersion, p, now), nil
+	}
+	s.found(key, object.ResourceVersion)
+	return secret{key: key, version: object.ResourceVersion, credentials: credentials}, nil
+}
+
+// waiting returns what an object is told without a read, nil if a read is due.
+func (s *secrets) waiting(key types.NamespacedName, refused string, now time.Time) *blocked {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	w := s.waits[key]
+	if w == nil || !now.Before(w.next) || (w.problem == nil && w.version != refused) {
+		return nil
+	}
+	return w.blocked(now)
+}
+
+// unusable notes that a Secret cannot be used as it is, and when it is read
+// again. A problem of nil concerns only objects whose call was refused.
+func (s *secrets) unusable(key types.NamespacedName, version string, p *problem, now time.Time) secret {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	w := s.waits[key]
+	if w == nil || w.version != version {
+		s.sweep(now)
+		w = &secretWait{version: version, since: now, delay: secretCheckFirst / 2}
+		s.waits[key] = w
+	}
+	w.problem = p
+	w.delay = min(2*w.delay, secretCheckLast)
+	w.next = now.Add(w.delay)
+	return secret{key: key, version: version, blocked: w.blocked(now)}
+}
+
+// found ends the wait for a Secret that was read and can be used, unless some
+// objects still wait for another version.
+func (s *secrets) found(key types.NamespacedName, version string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if w := s.waits[key]; w != nil && (w.problem != nil || w.version != version) {
+		delete(s.waits, key)
+	}
+}
+
+// sweep drops waits that no object renews.
+func (s *secrets) sweep(now time.Time) {
+	for key, w := range s.waits {
+		if now.Sub(w.next) > secretWaitAge {
+			delete(s.waits, key)
+		}
+	}
+}
+
+// blocked says what an object is told. A Secret that is missing may still be on
+// its way for a while.
+func (w *secretWait) blocked(now time.Time) *blocked {
+	b := &blocked{wait: max(w.next.Sub(now), time.Millisecond)}
+	if w.problem != nil {
+		b.note = w.problem.note
+		b.stalled = w.problem.stalled || now.Sub(w.since) >= missingSecretGrace
+	}
+	return b
+}
+
+func missingProblem(name string) *problem {
+	return &problem{note: note{v1alpha1.ReasonCredentialsNotFound, fmt.Sprintf(
+		"There is no Secret %q in this namespace: create it with the keys %s and %s, or %s.", name, keyAccessKey, keySecretKey, keyToken)}}
+}
+
+// parseCredentials reads a Secret. It takes nothing but the known keys, and its
+// errors name keys and never values.
+func parseCredentials(data map[string][]byte) (modelarts.Credentials, error) {
+	get := func(key string) string { return strings.TrimSpace(string(data[key])) }
+	c := modelarts.Credentials{
+		AccessKey: get(keyAccessKey), SecretKey: get(keySecretKey),
+		SecurityToken: get(keySecurityToken), Token: get(keyToken),
+	}
+	switch {
+	case c.AccessKey == "" && c.SecretKey == "" && c.Token != "":
+		return modelarts.Credentials{Token: c.Token}, validateCredentials(c)
+	case c.AccessKey == "" && c.SecretKey == "":
+		return modelarts.Credentials{}, fmt.Errorf("the keys %s and %s are missing or empty, and there is no %s", keyAccessKey, keySecretKey, keyToken)
+	case c.AccessKey == "":
+		return modelarts.Credentials{}, fmt.Errorf("the key %s is missing or empty", keyAccessKey)
+	case c.SecretKey == "":
+		return modelarts.Credentials{}, fmt.Errorf("the key %s is missing or empty", keySecretKey)
+	}
+	c.Token = ""
+	return c, validateCredentials(c)
+}
+
+// validateCredentials refuses what cannot stand in a header.
+func validateCredentials(c modelarts.Credentials) error {
+	fields := []struct{ key, value string }{
+		{keyAccessKey, c.AccessKey},
+		{keySecretKey, c.SecretKey},
+		{keySecurityToken, c.SecurityToken},
+		{keyToken, c.Token},
+	}
+	for _, field := range fields {
+		for _, b := range []byte(field.value) {
+			if b <= ' ' || b > '~' {
+				return fmt.Errorf("the key %s has characters that no credential has", field.key)
+			}
+		}
+	}
+	return nil
+}
