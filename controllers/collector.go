@@ -14,8 +14,16 @@ import (
 // collectTimeout bounds the reading of the cache for one scrape.
 const collectTimeout = 5 * time.Second
 
+const (
+	// reasonUnseen is told of objects that have no condition yet.
+	reasonUnseen = "unseen"
+	// reasonOther is told of reasons that are not ours.
+	reasonOther = "other"
+)
+
 // Collector tells how the objects are, from the cache and at the moment of the
-// scrape: nothing of an object that is gone remains.
+// scrape: nothing of an object that is gone remains. docs/metrics.md lists its
+// metrics.
 type Collector struct {
 	objects   client.Reader
 	perObject bool
@@ -31,9 +39,9 @@ func NewCollector(objects client.Reader, perObject bool) *Collector {
 	}
 	return &Collector{
 		objects: objects, perObject: perObject,
-		conditions:  desc("objects", "Objects by condition and its status.", "condition", "status"),
-		lastSuccess: desc("last_success_timestamp_seconds", "When the data set of an object was last in step.", "namespace", "name"),
-		interval:    desc("expected_interval_seconds", "Time between two scheduled runs of an object.", "namespace", "name"),
+		conditions:  desc("objects", "Objects by condition, its status and its reason. A combination that no object has is absent.", "condition", "status", "reason"),
+		lastSuccess: desc("last_success_timestamp_seconds", "When the data set of an object was last in step; before the first time, when the object was created.", "namespace", "name"),
+		interval:    desc("expected_interval_seconds", "Time between two scheduled runs of an object: the longer of the last two. Absent without a schedule and while suspended.", "namespace", "name"),
 	}
 }
 
@@ -46,30 +54,72 @@ func (c *Collector) Describe(descs chan<- *prometheus.Desc) {
 	}
 }
 
-// Collect implements prometheus.Collector.
+// Collect implements prometheus.Collector. As long as the cache cannot be read
+// it tells nothing: an error would take all other metrics out of the scrape.
 func (c *Collector) Collect(metrics chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), collectTimeout)
 	defer cancel()
 	list := &v1alpha1.DatasetSyncList{}
-	if err := c.objects.List(ctx, list, client.UnsafeDisableDeepCopy); err != nil {
-		metrics <- prometheus.NewInvalidMetric(c.conditions, err)
+	if c.objects.List(ctx, list, client.UnsafeDisableDeepCopy) != nil {
 		return
 	}
-	counts := map[[2]string]int{}
-	for _, kind := range []string{v1alpha1.ReadyCondition, v1alpha1.ReconcilingCondition, v1alpha1.StalledCondition, v1alpha1.SyncingCondition} {
-		counts[[2]string{kind, string(metav1.ConditionTrue)}] = 0
-	}
+	counts := map[seriesOfObjects]int{}
 	for i := range list.Items {
 		obj := &list.Items[i]
-		for _, condition := range obj.Status.Conditions {
-			counts[[2]string{condition.Type, string(condition.Status)}]++
-		}
+		count(obj, counts)
 		if c.perObject {
 			c.collectObject(obj, metrics)
 		}
 	}
-	for labels, n := range counts {
-		metrics <- prometheus.MustNewConstMetric(c.conditions, prometheus.GaugeValue, float64(n), labels[0], labels[1])
+	for s, n := range counts {
+		metrics <- prometheus.MustNewConstMetric(c.conditions, prometheus.GaugeValue, float64(n), s.condition, s.status, s.reason)
+	}
+}
+
+// seriesOfObjects has the labels of one series.
+type seriesOfObjects struct{ condition, status, reason string }
+
+// count counts an object's conditions. It takes no word for a label that a
+// forged status could make up.
+func count(obj *v1alpha1.DatasetSync, counts map[seriesOfObjects]int) {
+	seen := false
+	for _, condition := range obj.Status.Conditions {
+		if !isCondition(condition.Type) {
+			continue
+		}
+		seen = seen || condition.Type == v1alpha1.ReadyCondition
+		reason := condition.Reason
+		if !isReason(reason) {
+			reason = reasonOther
+		}
+		counts[seriesOfObjects{condition.Type, string(condition.Status), reason}]++
+	}
+	if !seen {
+		counts[seriesOfObjects{v1alpha1.ReadyCondition, string(metav1.ConditionUnknown), reasonUnseen}]++
+	}
+}
+
+func isCondition(kind string) bool {
+	switch kind {
+	case v1alpha1.ReadyCondition, v1alpha1.ReconcilingCondition, v1alpha1.StalledCondition, v1alpha1.SyncingCondition:
+		return true
+	default:
+		return false
+	}
+}
+
+func isReason(reason string) bool {
+	switch reason {
+	case v1alpha1.ReasonSucceeded, v1alpha1.ReasonRequested, v1alpha1.ReasonStarting, v1alpha1.ReasonTaskQueued,
+		v1alpha1.ReasonTaskRunning, v1alpha1.ReasonAwaitingOtherTask, v1alpha1.ReasonThrottled, v1alpha1.ReasonRetrying,
+		v1alpha1.ReasonSuspended, v1alpha1.ReasonInvalidSpec, v1alpha1.ReasonCredentialsNotFound,
+		v1alpha1.ReasonCredentialsInvalid, v1alpha1.ReasonAuthenticationFailed, v1alpha1.ReasonPermissionDenied,
+		v1alpha1.ReasonDatasetNotFound, v1alpha1.ReasonDatasetBusy, v1alpha1.ReasonUnsupported,
+		v1alpha1.ReasonRequestRejected, v1alpha1.ReasonServiceUnavailable, v1alpha1.ReasonTaskFailed,
+		v1alpha1.ReasonTaskTimedOut, v1alpha1.ReasonTaskLost, v1alpha1.ReasonRetryLimitReached:
+		return true
+	default:
+		return false
 	}
 }
 

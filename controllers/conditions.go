@@ -79,17 +79,20 @@ func (p *pass) settle(status metav1.ConditionStatus, n note) {
 	p.removeCondition(v1alpha1.StalledCondition)
 }
 
-// quiet reports whether the run is a scheduled one of an object that is Ready:
-// a nightly run must not make a GitOps application flap.
+// quiet reports whether the schedule alone asks for the run, or has asked, of an
+// object that is Ready: a nightly run must not make a GitOps application flap.
 func (p *pass) quiet() bool {
 	run := p.st.Run
-	return run != nil && run.Cause == v1alpha1.CauseSchedule &&
-		p.ready() == metav1.ConditionTrue && !p.due.request()
+	return p.ready() == metav1.ConditionTrue && !p.due.request() &&
+		(run == nil || run.Cause == v1alpha1.CauseSchedule)
 }
 
 // observeGeneration makes status speak of the spec that was judged.
 func (p *pass) observeGeneration() {
 	p.st.ObservedGeneration = p.obj.Generation
+	if meta.FindStatusCondition(p.st.Conditions, v1alpha1.SyncingCondition) == nil {
+		p.setCondition(v1alpha1.SyncingCondition, metav1.ConditionUnknown, note{v1alpha1.ReasonRequested, "The service has not been asked yet."})
+	}
 	for i := range p.st.Conditions {
 		p.st.Conditions[i].ObservedGeneration = p.obj.Generation
 	}

@@ -16,7 +16,8 @@ const (
 	maxAuthFailures = 3
 	// authWindow is within which time they count, and how long nobody calls.
 	authWindow = 6 * time.Minute
-	// probeWait is how soon to come back while another object tries a key first.
+	// probeWait is how soon to come back while another object tries a key first;
+	// if that takes longer, the waits grow with it.
 	probeWait = 250 * time.Millisecond
 	// lookShare is the part of a key's calls that looks may use; the rest is kept
 	// for starts.
@@ -47,6 +48,7 @@ type key struct {
 	// proven is true once the service has accepted the key; until then one
 	// object tries at a time.
 	proven, probing bool
+	probeStart      time.Time
 	used            time.Time
 }
 
@@ -80,14 +82,14 @@ func (k *keys) admit(ref keyRef, start, paid bool, now time.Time) admission {
 		n := note{v1alpha1.ReasonAuthenticationFailed, "The service refused this access key several times: to keep it from being locked nobody calls with it for six minutes, or until the Secret changes."}
 		return admission{blocked: &blocked{note: n, stalled: true, wait: one.release().Sub(now)}}
 	case one.probing:
-		return admission{wait: probeWait}
+		return admission{wait: max(probeWait, now.Sub(one.probeStart))}
 	}
 	a := admission{unused: func() {}}
 	if !paid {
 		a = one.reserve(start, now)
 	}
-	if a.wait == 0 {
-		one.probing = !one.proven
+	if a.wait == 0 && !one.proven {
+		one.probing, one.probeStart = true, now
 	}
 	return a
 }

@@ -1,6 +1,8 @@
 package controllers
 
 import (
+	"fmt"
+	"net/http"
 	"strconv"
 	"time"
 
@@ -10,12 +12,12 @@ import (
 	"datasetsync.dev/operator/internal/modelarts"
 )
 
-// namespace begins the name of every metric.
+// metricsNamespace begins the name of every metric.
 const metricsNamespace = "datasetsync"
 
 // Metrics count what the operator does. Their labels have few values each, all
 // of them ours: classes, outcomes and reasons, never names or texts from
-// outside.
+// outside. docs/metrics.md lists them.
 type Metrics struct {
 	runs         *prometheus.CounterVec
 	runDuration  *prometheus.HistogramVec
@@ -39,7 +41,7 @@ func NewMetrics() *Metrics {
 	}
 	// From a second to a day: a task takes minutes, a schedule hours.
 	long := []float64{1, 5, 15, 60, 300, 900, 3600, 4 * 3600, 24 * 3600}
-	return &Metrics{
+	m := &Metrics{
 		runs: prometheus.NewCounterVec(
 			opts("runs_total", "Runs that ended, by outcome and by the reason that was shown."), []string{"outcome", "reason"}),
 		runDuration: prometheus.NewHistogramVec(
@@ -50,7 +52,7 @@ func NewMetrics() *Metrics {
 		adopted: prometheus.NewCounter(
 			opts("adopted_tasks_total", "Tasks that serve a run and were not known to be started by it.")),
 		starts: prometheus.NewCounterVec(
-			opts("starts_total", "Starts that were paid for, by what came of them: accepted, refused, not_sent, unknown."), []string{"fate"}),
+			opts("starts_total", "Starts that were tried, by what came of them: accepted, refused, not_sent, unknown."), []string{"fate"}),
 		duplicates: prometheus.NewCounter(
 			opts("duplicates_suspected_total", "Runs after which the service showed one task more than there should be.")),
 		orphans: prometheus.NewCounter(
@@ -64,15 +66,25 @@ func NewMetrics() *Metrics {
 			histogram("api_request_duration_seconds", "Duration of the calls of the service.",
 				[]float64{0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30}), []string{"operation"}),
 	}
+	// A series that begins at 1 has no increase; these begin at 0.
+	for _, fate := range []string{fateAccepted, fateRefused, fateNotSent, fateUnknown} {
+		m.starts.WithLabelValues(fate)
+	}
+	return m
 }
 
-// Register registers the metrics.
-func (m *Metrics) Register(r prometheus.Registerer) error {
-	for _, c := range []prometheus.Collector{
+// collectors returns all of the metrics.
+func (m *Metrics) collectors() []prometheus.Collector {
+	return []prometheus.Collector{
 		m.runs, m.runDuration, m.startDelay, m.adopted, m.starts, m.duplicates, m.orphans, m.waits, m.calls, m.callDuration,
-	} {
+	}
+}
+
+// Register registers the metrics. It fails if one of them is registered already.
+func (m *Metrics) Register(r prometheus.Registerer) error {
+	for _, c := range m.collectors() {
 		if err := r.Register(c); err != nil {
-			return err //nolint:wrapcheck // It names the metric.
+			return fmt.Errorf("register metrics: %w", err)
 		}
 	}
 	return nil
@@ -80,15 +92,25 @@ func (m *Metrics) Register(r prometheus.Registerer) error {
 
 // ObserveCall counts a call of the service.
 func (m *Metrics) ObserveCall(c modelarts.Call) {
-	status, class := "none", c.Class
-	if c.HTTPStatus != 0 {
-		status = strconv.Itoa(c.HTTPStatus)
-	}
+	class := c.Class
 	if class == "" {
 		class = "none"
 	}
-	m.calls.WithLabelValues(c.Operation, status, class).Inc()
+	m.calls.WithLabelValues(c.Operation, statusLabel(c.HTTPStatus), class).Inc()
 	m.callDuration.WithLabelValues(c.Operation).Observe(c.Duration.Seconds())
+}
+
+// statusLabel names an HTTP status. The service may answer with any number, so
+// that those which HTTP does not define share one name.
+func statusLabel(status int) string {
+	switch {
+	case status == 0:
+		return "none"
+	case http.StatusText(status) == "":
+		return "other"
+	default:
+		return strconv.Itoa(status)
+	}
 }
 
 // observe counts what a decision that was recorded did.
@@ -110,13 +132,31 @@ func (m *Metrics) observe(d decision, now time.Time) {
 	}
 }
 
-// observeStart counts a start that was paid for.
+// The fates of starts, as a label.
+const (
+	fateAccepted = "accepted"
+	fateRefused  = "refused"
+	fateNotSent  = "not_sent"
+	fateUnknown  = "unknown"
+)
+
+// observeStart counts a start that was tried.
 func (m *Metrics) observeStart(failure *modelarts.Error) {
-	fate := "accepted"
-	if failure != nil {
-		fate = map[modelarts.Fate]string{
-			modelarts.FateUnknown: "unknown", modelarts.FateNotSent: "not_sent", modelarts.FateRefused: "refused",
-		}[failure.Fate]
+	m.starts.WithLabelValues(fateLabel(failure)).Inc()
+}
+
+func fateLabel(failure *modelarts.Error) string {
+	if failure == nil {
+		return fateAccepted
 	}
-	m.starts.WithLabelValues(fate).Inc()
+	switch failure.Fate {
+	case modelarts.FateRefused:
+		return fateRefused
+	case modelarts.FateNotSent:
+		return fateNotSent
+	case modelarts.FateUnknown:
+		return fateUnknown
+	default:
+		return fateUnknown
+	}
 }

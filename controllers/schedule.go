@@ -72,13 +72,34 @@ func (t *timetable) delay(tick, following time.Time) time.Duration {
 	return time.Duration(t.hash%int64(room/time.Second+1)) * time.Second
 }
 
-// interval returns the time between the two times that follow from, 0 if there
-// are none.
-func (t *timetable) interval(from time.Time) time.Duration {
-	first := t.schedule.Next(from.In(t.zone))
-	second := t.schedule.Next(first)
-	if first.IsZero() || second.IsZero() {
+// interval returns how far apart runs are: the longer of the two gaps that end
+// with the run that is due and with the one before it, which may still be on its
+// way. It is 0 if no run comes before the one that is due.
+func (t *timetable) interval(due time.Time) time.Duration {
+	tick := t.before(due.Add(time.Second))
+	last := t.before(tick)
+	if tick.IsZero() || last.IsZero() {
 		return 0
 	}
-	return second.Sub(first)
+	gap := tick.Sub(last)
+	if earlier := t.before(last); !earlier.IsZero() {
+		gap = max(gap, last.Sub(earlier))
+	}
+	return gap
+}
+
+// before returns the last time before limit, or zero if there is none within
+// some years. It looks back eight times as far each time.
+func (t *timetable) before(limit time.Time) time.Time {
+	const years = 9 * 365 * 24 * time.Hour
+	for window := 2 * time.Minute; window < years; window *= 8 {
+		last := time.Time{}
+		for tick := t.schedule.Next(limit.Add(-window).In(t.zone)); !tick.IsZero() && tick.Before(limit); tick = t.schedule.Next(tick) {
+			last = tick
+		}
+		if !last.IsZero() {
+			return last
+		}
+	}
+	return time.Time{}
 }

@@ -8,8 +8,10 @@ import (
 	"time"
 )
 
+// The tests of this package do not run at once: controller-runtime keeps the
+// value of --kubeconfig in one place.
+
 func TestDefaults(t *testing.T) {
-	t.Parallel()
 	o, err := Parse(nil)
 	if err != nil {
 		t.Fatal(err)
@@ -43,7 +45,6 @@ func TestDefaults(t *testing.T) {
 }
 
 func TestRefusals(t *testing.T) {
-	t.Parallel()
 	for args, says := range map[string]string{
 		"--settle-time=59s":                       "--settle-time must be at least twice --request-timeout",
 		"--endpoint=modelarts.example":            "--endpoint",
@@ -78,7 +79,6 @@ func TestRefusals(t *testing.T) {
 }
 
 func TestLeaseName(t *testing.T) {
-	t.Parallel()
 	name := func(args ...string) string {
 		o, err := Parse(args)
 		if err != nil {

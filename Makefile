@@ -1,0 +1,117 @@
+# The operator's image, as `make image` builds and `make deploy` uses it.
+IMG ?= datasetsync-operator:latest
+# What builds it: docker, podman or buildah.
+CONTAINER_TOOL ?= docker
+# More arguments for `go test`, and for the manager of `make run`.
+TESTFLAGS ?=
+ARGS ?=
+
+VERSION ?= $(shell git describe --tags --match 'v*' --dirty 2>/dev/null || echo dev)
+COMMIT ?= $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
+LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
+
+# The race detector needs a C compiler.
+RACE := $(if $(shell command -v $$(go env CC) 2>/dev/null),-race)
+# Recipes use kubectl from PATH; without one there, the control plane's.
+KUBECTL ?= $$(command -v kubectl || echo "$$(hack/controlplane/assets)/kubectl")
+
+.DEFAULT_GOAL := help
+include hack/tools.mk
+
+##@ Try it
+
+.PHONY: demo
+demo: build ## Run everything on this machine until three samples are Ready; KEEP=1 leaves it running.
+	@go build -o bin/demo/demo ./hack/demo
+	@assets=$$(hack/controlplane/assets) && KUBEBUILDER_ASSETS=$$assets exec bin/demo/demo $(if $(KEEP),--keep)
+
+.PHONY: demo-stop
+demo-stop: ## Stop what `make demo KEEP=1` left running.
+	@go build -o bin/demo/demo ./hack/demo
+	@bin/demo/demo --stop
+
+.PHONY: run
+run: build ## Run the manager against the current KUBECONFIG; ARGS="--endpoint=…" for more flags.
+	bin/manager --metrics-secure=false --metrics-bind-address=127.0.0.1:8080 $(ARGS)
+
+##@ Develop
+
+.PHONY: build
+build: ## Compile bin/manager and bin/modelarts-simulator.
+	@echo "building bin/manager and bin/modelarts-simulator (the first time takes a minute or two) …"
+	@go build -ldflags '$(LDFLAGS)' -o bin/manager .
+	@go build -ldflags '$(LDFLAGS)' -o bin/modelarts-simulator ./hack/simulator
+
+.PHONY: test
+test: ## Run all tests; those that need an API server start one.
+	@assets=$$(hack/controlplane/assets) && export KUBEBUILDER_ASSETS=$$assets && start=$$(date +%s); \
+	go test $(RACE) $(TESTFLAGS) ./...; status=$$?; \
+	echo "test: $$([ $$status = 0 ] && echo passed || echo FAILED) after $$(($$(date +%s) - start)) s"; \
+	exit $$status
+
+.PHONY: generate
+generate: deepcopy manifests ## Regenerate all that is made from the types and markers.
+
+.PHONY: deepcopy
+deepcopy: $(CONTROLLER_GEN) ## Regenerate the copy functions of the types.
+	@$(CONTROLLER_GEN) object:headerFile=hack/boilerplate.go.txt paths=./api/... output:dir=$(GENERATED)api/v1alpha1
+
+.PHONY: manifests
+manifests: $(CONTROLLER_GEN) ## Regenerate the CRD and the manager's ClusterRole.
+	@$(CONTROLLER_GEN) crd rbac:roleName=manager-role paths=./api/... paths=./controllers/... \
+		output:crd:dir=$(GENERATED)config/crd/bases output:rbac:dir=$(GENERATED)config/rbac
+
+.PHONY: lint
+lint: $(GOLANGCI_LINT) ## Lint the code.
+	@$(GOLANGCI_LINT) run
+	@go fix -diff ./...
+
+.PHONY: api-lint
+api-lint: $(GOLANGCI_LINT) ## Lint the API types against the Kubernetes conventions.
+	@$(GOLANGCI_LINT) run --config .golangci-kal.yml ./api/...
+
+.PHONY: verify
+verify: verify-generated lint api-lint ## Check what CI checks besides the tests; changes nothing.
+	@go vet ./...
+	@go mod tidy -diff
+	@cd hack/controlplane && go mod tidy -diff
+	@echo "verify: passed"
+
+.PHONY: verify-generated
+verify-generated: ## Check that what is generated is up to date.
+	@rm -rf bin/generated
+	@$(MAKE) --no-print-directory generate GENERATED=bin/generated/
+	@for path in api/v1alpha1/zz_generated.deepcopy.go config/crd/bases config/rbac/role.yaml; do \
+		git --no-pager diff --no-index $$path bin/generated/$$path || { echo "$$path: run make generate"; exit 1; }; \
+	done
+
+.PHONY: clean
+clean: ## Remove what was built, but not the control plane, the tools and a kept demo.
+	@rm -rf bin/manager bin/modelarts-simulator bin/generated
+
+##@ Use it in a cluster
+
+.PHONY: install
+install: ## Install the CRD into the current KUBECONFIG's cluster.
+	@$(KUBECTL) apply -k config/crd
+
+.PHONY: uninstall
+uninstall: ## Remove the CRD and with it every DatasetSync.
+	@$(KUBECTL) delete --ignore-not-found -k config/crd
+
+.PHONY: image
+image: ## Build the image IMG.
+	$(CONTAINER_TOOL) build --build-arg VERSION=$(VERSION) --build-arg COMMIT=$(COMMIT) -t $(IMG) .
+
+.PHONY: deploy
+deploy: ## Deploy CRD, roles and manager, with the image IMG.
+	@$(KUBECTL) kustomize config/default | sed 's|image: datasetsync-operator:latest|image: $(IMG)|' | $(KUBECTL) apply -f -
+
+.PHONY: undeploy
+undeploy: ## Remove all of it again, and with the CRD every DatasetSync.
+	@$(KUBECTL) delete --ignore-not-found -k config/default
+
+.PHONY: help
+help: ## Show this list.
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} \
+		/^[a-z-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' Makefile
