@@ -23,7 +23,8 @@ include hack/tools.mk
 .PHONY: demo
 demo: build ## Run everything on this machine until three samples are Ready; KEEP=1 leaves it running.
 	@go build -o bin/demo/demo ./hack/demo
-	@assets=$$(hack/controlplane/assets) && KUBEBUILDER_ASSETS=$$assets exec bin/demo/demo $(if $(KEEP),--keep)
+	@KUBEBUILDER_ASSETS=$$(hack/controlplane/assets) || exit 1; export KUBEBUILDER_ASSETS; \
+	exec bin/demo/demo $(if $(KEEP),--keep)
 
 .PHONY: demo-stop
 demo-stop: ## Stop what `make demo KEEP=1` left running.
@@ -44,7 +45,7 @@ build: ## Compile bin/manager and bin/modelarts-simulator.
 
 .PHONY: test
 test: ## Run all tests; those that need an API server start one.
-	@assets=$$(hack/controlplane/assets) && export KUBEBUILDER_ASSETS=$$assets && start=$$(date +%s); \
+	@KUBEBUILDER_ASSETS=$$(hack/controlplane/assets) || exit 1; export KUBEBUILDER_ASSETS; start=$$(date +%s); \
 	go test $(RACE) $(TESTFLAGS) ./...; status=$$?; \
 	echo "test: $$([ $$status = 0 ] && echo passed || echo FAILED) after $$(($$(date +%s) - start)) s"; \
 	exit $$status
@@ -79,15 +80,15 @@ verify: verify-generated lint api-lint ## Check what CI checks besides the tests
 
 .PHONY: verify-generated
 verify-generated: ## Check that what is generated is up to date.
-	@rm -rf bin/generated
-	@$(MAKE) --no-print-directory generate GENERATED=bin/generated/
+	@rm -rf bin/.generated
+	@$(MAKE) --no-print-directory generate GENERATED=bin/.generated/
 	@for path in api/v1alpha1/zz_generated.deepcopy.go config/crd/bases config/rbac/role.yaml; do \
-		git --no-pager diff --no-index $$path bin/generated/$$path || { echo "$$path: run make generate"; exit 1; }; \
+		git --no-pager diff --no-index $$path bin/.generated/$$path || { echo "$$path: run make generate"; exit 1; }; \
 	done
 
 .PHONY: clean
 clean: ## Remove what was built, but not the control plane, the tools and a kept demo.
-	@rm -rf bin/manager bin/modelarts-simulator bin/generated
+	@rm -rf bin/manager bin/modelarts-simulator bin/.generated
 
 ##@ Use it in a cluster
 

@@ -17,6 +17,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
 
 	"datasetsync.dev/operator/api/v1alpha1"
 	"datasetsync.dev/operator/internal/modelarts"
@@ -25,6 +26,10 @@ import (
 // conflictWait is when to come back after a write that lost: the cache has to
 // catch up first.
 const conflictWait = 200 * time.Millisecond
+
+// followPriority is below that of the objects that are found at the start of the
+// manager (handler.LowPriority), and so below all others.
+const followPriority = 2 * handler.LowPriority
 
 // SyncAPI is the service. Its errors are *modelarts.Error.
 type SyncAPI interface {
@@ -114,6 +119,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 		if seen, err = r.observe(ctx, obj, d, f, slot); err != nil {
 			return ctrl.Result{}, err
 		}
+		f = seen.after(f)
 		d = seen.judge(obj, &r.settings, f, d)
 	}
 	return r.carryOut(ctx, obj, d, f, seen)
@@ -145,11 +151,20 @@ func (r *Reconciler) carryOut(ctx context.Context, obj *v1alpha1.DatasetSync, d 
 			m.nextLook, m.lost = f.now.Add(d.wait), d.lost
 		}
 	})
-	return ctrl.Result{RequeueAfter: d.wait}, nil
+	return ctrl.Result{RequeueAfter: d.wait, Priority: priority(d)}, nil
 }
 
-// facts gathers what a decision rests on. It is the one reading of the clock
-// before the start.
+// priority lets whoever waits for a start go before looks at tasks that are under
+// way: a busy manager sees an end later rather than a request.
+func priority(d decision) *int {
+	if stageOf(d.status.Run) == stageFollowing {
+		return ptr.To(followPriority)
+	}
+	return nil
+}
+
+// facts gathers what a decision rests on. What is decided on a look counts from
+// the look's answer; otherwise this is the one reading of the clock.
 func (r *Reconciler) facts(obj *v1alpha1.DatasetSync) (f facts, slot time.Time) {
 	now := r.Clock.Now()
 	m := r.Memory.recall(obj, now)

@@ -129,8 +129,10 @@ type pass struct {
 func newPass(obj *v1alpha1.DatasetSync, s *Settings, f facts) *pass {
 	p := &pass{facts: f, Settings: s, obj: obj, st: *obj.Status.DeepCopy()}
 	p.observeGeneration()
+	p.trimHistory()
 	p.readSchedule()
 	p.due = p.findDue()
+	p.showResumed()
 	return p
 }
 
@@ -315,7 +317,10 @@ func (p *pass) follow(obs observation, origin v1alpha1.Origin) decision {
 		ID: obs.task.ID, CreateTime: microTime(obs.task.CreateTime), State: string(obs.task.State),
 		SeenTime: *microTime(p.now), Origin: origin,
 	}
-	p.decision.begun = run
+	if ended(run) {
+		run.Task.State = "" // What comes with the end is yet to be done.
+	}
+	p.decision.begun = run.DeepCopy() // A task that has failed already is dropped below.
 	run.RetryTime, run.BusyTime, run.SecretVersion = nil, nil, ""
 	p.st.TaskID, p.st.TaskState = obs.task.ID, string(obs.task.State)
 	return p.following(obs)
@@ -348,7 +353,7 @@ func (p *pass) following(obs observation) decision {
 func (p *pass) followed(obs observation) decision {
 	run := p.st.Run
 	state := modelarts.State(run.Task.State)
-	if state == "" || state.Active() {
+	if state != modelarts.StateCompleted && state != modelarts.StateFailed {
 		state = obs.task.State
 	}
 	switch {

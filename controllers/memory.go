@@ -46,7 +46,7 @@ func (m *Memory) recall(obj *v1alpha1.DatasetSync, now time.Time) remembered {
 	if run := obj.Status.Run; run != nil && run.Nonce != r.nonce {
 		r.nonce, r.nonceSeen = run.Nonce, now
 	}
-	m.objects[key] = r
+	m.keep(key, r)
 	return r
 }
 
@@ -60,6 +60,16 @@ func (m *Memory) update(obj *v1alpha1.DatasetSync, change func(*remembered)) {
 		r = remembered{uid: obj.UID}
 	}
 	change(&r)
+	m.keep(key, r)
+}
+
+// keep takes in what is known of an object. Of most, which are at rest, that is
+// nothing.
+func (m *Memory) keep(key types.NamespacedName, r remembered) {
+	if r == (remembered{uid: r.uid}) {
+		delete(m.objects, key)
+		return
+	}
 	m.objects[key] = r
 }
 

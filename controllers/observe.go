@@ -34,10 +34,23 @@ func (s *sight) unused() {
 	}
 }
 
-// judge turns a sight into a decision. Where there was no look, what the gate
-// said stands, and it is only waited.
+// after returns the facts as of the look's answer: the time that a slow service
+// takes to answer is not taken from the time to send a start.
+func (s *sight) after(f facts) facts {
+	if !s.received.IsZero() {
+		f.now = s.received
+	}
+	return f
+}
+
+// judge turns a sight into a decision. Where there was no look, it is only
+// waited. A look that is still to come says nothing yet: until then nobody may
+// take a request that is due for served.
 func (s *sight) judge(obj *v1alpha1.DatasetSync, settings *Settings, f facts, d decision) decision {
 	if !s.looked {
+		if d.look == lookNow {
+			d.status = obj.Status
+		}
 		d.look = noLook
 		d.wait = s.wait
 		return d
@@ -72,7 +85,7 @@ func (r *Reconciler) observe(ctx context.Context, obj *v1alpha1.DatasetSync, d d
 	a := r.keys.admit(key, stageOf(obj.Status.Run) <= stageUnknown, !slot.IsZero(), f.now)
 	switch {
 	case a.blocked != nil && a.blocked.stalled:
-		p := &problem{a.blocked.note, true}
+		p := &problem{note: a.blocked.note, stalled: true, until: f.now.Add(a.blocked.wait)}
 		return blockedSight(r.secrets.unusable(read.key, read.version, p, f.now).blocked, a.blocked.wait), nil
 	case a.blocked != nil:
 		return blockedSight(a.blocked, 0), nil

@@ -45,7 +45,7 @@ func (p *pass) again(t trouble) decision {
 	case late:
 		p.stall(note{lateReason(n.reason), n.message + p.lateText()})
 	case t.failed:
-		p.failing(note{v1alpha1.ReasonRetrying, t.text + "; it is started again" + p.attemptText() + "."})
+		p.failing(note{v1alpha1.ReasonRetrying, t.text + p.nextText() + "."})
 	default:
 		p.progress(n)
 	}

@@ -3,6 +3,7 @@ package controllers
 import (
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"datasetsync.dev/operator/api/v1alpha1"
@@ -24,9 +25,12 @@ func (d due) any() bool { return d.request() || d.schedule }
 func (d due) request() bool { return d.target || d.trigger || d.annotation }
 
 func (p *pass) findDue() due {
-	trigger, annotation := p.obj.Spec.Trigger, requestedAt(p.obj)
+	trigger, annotation, wanted := p.obj.Spec.Trigger, requestedAt(p.obj), p.wanted()
 	return due{
-		target:     p.st.HandledTarget == nil || *p.st.HandledTarget != p.wanted(),
+		// A run's target is the handled one, unless somebody forged the status: then
+		// nothing is started for it either.
+		target: p.st.HandledTarget == nil || *p.st.HandledTarget != wanted ||
+			(p.st.Run != nil && p.st.Run.Target != wanted),
 		trigger:    trigger != "" && trigger != p.st.HandledTrigger,
 		annotation: annotation != "" && annotation != p.st.HandledRequest,
 		schedule:   p.st.NextSyncTime != nil && !p.now.Before(p.st.NextSyncTime.Time),
@@ -184,12 +188,17 @@ func (p *pass) close(outcome v1alpha1.Outcome, n note) {
 
 // remember adds an entry to history.
 func (p *pass) remember(entry v1alpha1.HistoryEntry) {
+	p.st.History = append([]v1alpha1.HistoryEntry{entry}, p.st.History...)
+	p.trimHistory()
+}
+
+// trimHistory keeps no more finished runs than spec allows.
+func (p *pass) trimHistory() {
 	limit := defaultHistoryLimit
 	if p.obj.Spec.HistoryLimit != nil {
 		limit = int(*p.obj.Spec.HistoryLimit)
 	}
-	history := append([]v1alpha1.HistoryEntry{entry}, p.st.History...)
-	p.st.History = history[:min(len(history), limit)]
+	p.st.History = p.st.History[:min(len(p.st.History), limit)]
 	if limit == 0 {
 		p.st.History = nil
 	}
@@ -231,34 +240,55 @@ func (p *pass) showWaiting() {
 	}
 }
 
-// rest shows an object that nothing is to be done for.
+// rest shows an object that nothing is to be done for: how its last run ended.
 func (p *pass) rest() {
-	invalid := p.stalledBy(v1alpha1.ReasonInvalidSpec)
 	switch {
-	case p.ready() == metav1.ConditionFalse && !invalid:
-	case p.scheduleErr != nil:
+	case p.inStep() && p.scheduleErr != nil:
 		p.stall(note{v1alpha1.ReasonInvalidSpec, cut(p.scheduleErr.Error(), maxMessage)})
-	case p.st.TaskState == string(modelarts.StateCompleted):
+	case p.inStep():
 		p.settle(metav1.ConditionTrue, p.successNote())
+	case meta.IsStatusConditionTrue(p.st.Conditions, v1alpha1.ReconcilingCondition):
+		// What was on the way after a failure was taken back.
+		p.stall(note{v1alpha1.ReasonTaskFailed, "The last sync failed: " + p.errorText() + "."})
 	}
+}
+
+// inStep reports whether the last run that closed succeeded, and nobody has
+// asked for another since.
+func (p *pass) inStep() bool {
+	return p.st.Run == nil && p.st.TaskState == string(modelarts.StateCompleted) && !p.due.request()
 }
 
 // showSuspended shows that nothing is started, without turning a healthy object
 // unhealthy or hiding a failure.
 func (p *pass) showSuspended() {
 	n := note{v1alpha1.ReasonSuspended, "spec.suspend is true: nothing is started until it is false."}
-	healthy := p.ready() == metav1.ConditionTrue && !p.due.request()
-	switch {
-	case p.st.Run == nil && !p.due.request() && p.ready() == metav1.ConditionFalse:
-	case healthy:
+	switch ready := p.ready(); {
+	case p.st.Run == nil && ready == metav1.ConditionFalse && !p.stalledBy(v1alpha1.ReasonInvalidSpec):
+		// The failure stays in sight.
+	case p.inStep() && p.scheduleErr != nil:
+		p.rest()
+	case p.inStep(), ready == metav1.ConditionTrue && !p.due.request():
 		p.settle(metav1.ConditionTrue, n)
-	case p.ready() == metav1.ConditionFalse:
+	case ready == metav1.ConditionFalse:
 		p.settle(metav1.ConditionFalse, n)
 	default:
 		p.settle(metav1.ConditionUnknown, n)
 	}
 	if stageOf(p.st.Run) <= stageOpen {
 		p.syncing(false, n)
+	}
+}
+
+// showResumed takes back what was shown while the object was suspended.
+func (p *pass) showResumed() {
+	c := meta.FindStatusCondition(p.st.Conditions, v1alpha1.ReadyCondition)
+	switch {
+	case c == nil || c.Reason != v1alpha1.ReasonSuspended || p.obj.Spec.Suspend:
+	case c.Status == metav1.ConditionTrue:
+		p.settle(metav1.ConditionTrue, p.successNote())
+	default:
+		p.progress(note{v1alpha1.ReasonRequested, "A sync was asked for."})
 	}
 }
 
@@ -310,10 +340,11 @@ func (p *pass) holdSchedule() {
 	}
 }
 
-// skipMissed passes over a time that is past its starting deadline.
+// skipMissed passes over a time that is past its starting deadline, in whole
+// seconds: no pass comes at the very moment that is due.
 func (p *pass) skipMissed() {
 	next, deadline := p.st.NextSyncTime, p.obj.Spec.StartingDeadlineSeconds
-	if next == nil || deadline == nil || p.now.Sub(next.Time) <= time.Duration(*deadline)*time.Second {
+	if next == nil || deadline == nil || p.now.Sub(next.Time)/time.Second <= time.Duration(*deadline) {
 		return
 	}
 	missed := *next

@@ -50,12 +50,16 @@ type secretWait struct {
 	since   time.Time
 	next    time.Time
 	delay   time.Duration
+	// reading is true while one object reads the Secret for all that wait.
+	reading bool
 }
 
 // problem is why a Secret gives no call.
 type problem struct {
 	note
 	stalled bool
+	// until is how long the problem stands whatever the same version holds.
+	until time.Time
 }
 
 // secret is one read of a Secret.
@@ -83,41 +87,84 @@ func secretKey(obj *v1alpha1.DatasetSync) types.NamespacedName {
 // read returns the credentials of a Secret. A version other than "" is one that
 // was refused: as long as the Secret has it, there is nothing to use.
 func (s *secrets) read(ctx context.Context, key types.NamespacedName, refused string, now time.Time) (secret, error) {
-	if b := s.waiting(key, refused, now); b != nil {
+	b, mayRead := s.waiting(key, refused, now)
+	if !mayRead {
 		return secret{key: key, blocked: b}, nil
 	}
+	defer s.readEnded(key)
 	var object corev1.Secret
 	err := s.reader.Get(ctx, key, &object)
 	switch {
 	case apierrors.IsNotFound(err):
 		return s.unusable(key, "", missingProblem(key.Name), now), nil
 	case apierrors.IsForbidden(err):
-		p := &problem{note{v1alpha1.ReasonCredentialsNotFound, fmt.Sprintf("The operator may not read the Secret %q: see its RBAC.", key.Name)}, true}
-		return s.unusable(key, "", p, now), nil
+		n := note{v1alpha1.ReasonCredentialsNotFound, fmt.Sprintf("The operator may not read the Secret %q: see its RBAC.", key.Name)}
+		return s.unusable(key, "", &problem{note: n, stalled: true}, now), nil
 	case err != nil:
 		return secret{}, fmt.Errorf("read the Secret of the credentials: %w", err)
 	}
-	if refused != "" && object.ResourceVersion == refused {
-		return s.unusable(key, refused, nil, now), nil
+	standing := s.standing(key, object.ResourceVersion, now)
+	switch {
+	case object.ResourceVersion == refused:
+		waits := s.unusable(key, refused, standing, now)
+		waits.blocked.note = note{} // The object tells already what it waits for.
+		return waits, nil
+	case standing != nil:
+		return s.unusable(key, object.ResourceVersion, standing, now), nil
 	}
 	credentials, err := parseCredentials(object.Data)
 	if err != nil {
-		p := &problem{note{v1alpha1.ReasonCredentialsInvalid, fmt.Sprintf("The Secret %q cannot be used: %s.", key.Name, err)}, true}
-		return s.unusable(key, object.ResourceVersion, p, now), nil
+		n := note{v1alpha1.ReasonCredentialsInvalid, fmt.Sprintf("The Secret %q cannot be used: %s.", key.Name, err)}
+		return s.unusable(key, object.ResourceVersion, &problem{note: n, stalled: true}, now), nil
 	}
 	s.found(key, object.ResourceVersion)
 	return secret{key: key, version: object.ResourceVersion, credentials: credentials}, nil
 }
 
-// waiting returns what an object is told without a read, nil if a read is due.
-func (s *secrets) waiting(key types.NamespacedName, refused string, now time.Time) *blocked {
+// waiting says whether an object may read the Secret, and if not, what it is
+// told. Of all that wait for one Secret, one reads it when that is due.
+func (s *secrets) waiting(key types.NamespacedName, refused string, now time.Time) (b *blocked, mayRead bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	w := s.waits[key]
-	if w == nil || !now.Before(w.next) || (w.problem == nil && w.version != refused) {
+	refusedOne := w != nil && refused != "" && w.version == refused
+	if w == nil || w.problem == nil && !refusedOne {
+		return nil, true
+	}
+	due := !now.Before(w.next)
+	if due && !w.reading {
+		w.reading = true
+		return nil, true
+	}
+	b = w.blocked(now)
+	if due {
+		b.wait = probeWait
+	}
+	if refusedOne {
+		b.note = note{} // The object tells already what it waits for.
+	}
+	return b, false
+}
+
+// readEnded lets another object read a Secret.
+func (s *secrets) readEnded(key types.NamespacedName) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if w := s.waits[key]; w != nil {
+		w.reading = false
+	}
+}
+
+// standing returns the problem of a version of a Secret that a read does not
+// end, nil if there is none.
+func (s *secrets) standing(key types.NamespacedName, version string, now time.Time) *problem {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	w := s.waits[key]
+	if w == nil || w.version != version || w.problem == nil || !now.Before(w.problem.until) {
 		return nil
 	}
-	return w.blocked(now)
+	return w.problem
 }
 
 // unusable notes that a Secret cannot be used as it is, and when it is read

@@ -3,6 +3,8 @@ package controllers
 import (
 	"strings"
 	"time"
+
+	"k8s.io/apimachinery/pkg/util/validation"
 )
 
 // Times that are part of the protocol and not of an installation.
@@ -64,10 +66,14 @@ type Settings struct {
 	Burst int
 }
 
-// endpoint returns the service's URL for a region.
+// endpoint returns the service's URL for a region, none for what is no region: it
+// may come from a status that somebody forged, and must not name another host.
 func (s *Settings) endpoint(region string) string {
 	if url, ok := s.RegionEndpoints[region]; ok {
 		return url
+	}
+	if len(validation.IsDNS1123Label(region)) > 0 {
+		return ""
 	}
 	return strings.ReplaceAll(s.Endpoint, "{region}", region)
 }

@@ -105,6 +105,14 @@ func (p *pass) attemptText() string {
 	return fmt.Sprintf(" (start %d of at most %d)", p.st.Run.Attempt, p.attemptLimit())
 }
 
+// nextText tells what follows on a failure that may pass.
+func (p *pass) nextText() string {
+	if p.st.Run.Attempt >= p.attemptLimit() {
+		return p.usedText()
+	}
+	return "; it is started again" + p.attemptText()
+}
+
 // usedText tells that no start is left.
 func (p *pass) usedText() string {
 	if p.st.Run.Attempt < p.attemptLimit() {
