@@ -50,6 +50,30 @@ test: ## Run all tests; those that need an API server start one.
 	echo "test: $$([ $$status = 0 ] && echo passed || echo FAILED) after $$(($$(date +%s) - start)) s"; \
 	exit $$status
 
+.PHONY: test-manifests
+test-manifests: ## Test the manifests, the chart, the alerts and the manager's rights.
+	@assets=$$(hack/controlplane/assets) && KUBEBUILDER_ASSETS=$$assets go test -C hack/manifests -count=1 ./...
+
+.PHONY: explore
+explore: ## Search the protocol exhaustively with large bounds; an hour.
+	@EXPLORE=large go test ./internal/proof/explore -run TestExplore -timeout 3h -count=1 -v
+
+.PHONY: enumerate
+enumerate: ## Run every fault with every crash, and every pair of faults.
+	@ENUMERATE=all go test ./internal/proof/enumerate -timeout 3h -count=1 -v
+
+PHASES ?= burst,steady
+
+.PHONY: bench
+bench: build ## Measure the manager; PHASES=rest,running,fair,long,scale for more.
+	@go build -o bin/bench/bench ./hack/bench
+	@assets=$$(hack/controlplane/assets) && KUBEBUILDER_ASSETS=$$assets exec bin/bench/bench -phases=$(PHASES)
+
+.PHONY: bench-counts
+bench-counts: build ## Check the writes, calls and starts of a few runs, as CI does.
+	@go build -o bin/bench/bench ./hack/bench
+	@assets=$$(hack/controlplane/assets) && KUBEBUILDER_ASSETS=$$assets exec bin/bench/bench -phases=burst -objects=40 -task=15s
+
 .PHONY: generate
 generate: deepcopy manifests ## Regenerate all that is made from the types and markers.
 
@@ -58,9 +82,11 @@ deepcopy: $(CONTROLLER_GEN) ## Regenerate the copy functions of the types.
 	@$(CONTROLLER_GEN) object:headerFile=hack/boilerplate.go.txt paths=./api/... output:dir=$(GENERATED)api/v1alpha1
 
 .PHONY: manifests
-manifests: $(CONTROLLER_GEN) ## Regenerate the CRD and the manager's ClusterRole.
+manifests: $(CONTROLLER_GEN) ## Regenerate the CRD, the manager's ClusterRole and what the chart has of them.
 	@$(CONTROLLER_GEN) crd rbac:roleName=manager-role paths=./api/... paths=./controllers/... \
 		output:crd:dir=$(GENERATED)config/crd/bases output:rbac:dir=$(GENERATED)config/rbac
+	@mkdir -p $(GENERATED)charts/datasetsync/files && cp $(GENERATED)config/crd/bases/*.yaml \
+		config/prometheus/alerts.yaml config/grafana/dashboard.json $(GENERATED)charts/datasetsync/files/
 
 .PHONY: lint
 lint: $(GOLANGCI_LINT) ## Lint the code.
@@ -75,14 +101,14 @@ api-lint: $(GOLANGCI_LINT) ## Lint the API types against the Kubernetes conventi
 verify: verify-generated lint api-lint ## Check what CI checks besides the tests; changes nothing.
 	@go vet ./...
 	@go mod tidy -diff
-	@cd hack/controlplane && go mod tidy -diff
+	@for module in controlplane manifests; do (cd hack/$$module && go mod tidy -diff) || exit 1; done
 	@echo "verify: passed"
 
 .PHONY: verify-generated
 verify-generated: ## Check that what is generated is up to date.
 	@rm -rf bin/.generated
 	@$(MAKE) --no-print-directory generate GENERATED=bin/.generated/
-	@for path in api/v1alpha1/zz_generated.deepcopy.go config/crd/bases config/rbac/role.yaml; do \
+	@for path in api/v1alpha1/zz_generated.deepcopy.go config/crd/bases config/rbac/role.yaml charts/datasetsync/files; do \
 		git --no-pager diff --no-index $$path bin/.generated/$$path || { echo "$$path: run make generate"; exit 1; }; \
 	done
 

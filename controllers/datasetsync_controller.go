@@ -17,7 +17,6 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
-	"sigs.k8s.io/controller-runtime/pkg/handler"
 
 	"datasetsync.dev/operator/api/v1alpha1"
 	"datasetsync.dev/operator/internal/modelarts"
@@ -26,10 +25,6 @@ import (
 // conflictWait is when to come back after a write that lost: the cache has to
 // catch up first.
 const conflictWait = 200 * time.Millisecond
-
-// followPriority is below that of the objects that are found at the start of the
-// manager (handler.LowPriority), and so below all others.
-const followPriority = 2 * handler.LowPriority
 
 // SyncAPI is the service. Its errors are *modelarts.Error.
 type SyncAPI interface {
@@ -151,16 +146,7 @@ func (r *Reconciler) carryOut(ctx context.Context, obj *v1alpha1.DatasetSync, d 
 			m.nextLook, m.lost = f.now.Add(d.wait), d.lost
 		}
 	})
-	return ctrl.Result{RequeueAfter: d.wait, Priority: priority(d)}, nil
-}
-
-// priority lets whoever waits for a start go before looks at tasks that are under
-// way: a busy manager sees an end later rather than a request.
-func priority(d decision) *int {
-	if stageOf(d.status.Run) == stageFollowing {
-		return ptr.To(followPriority)
-	}
-	return nil
+	return ctrl.Result{RequeueAfter: d.wait}, nil
 }
 
 // facts gathers what a decision rests on. What is decided on a look counts from
