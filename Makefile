@@ -91,7 +91,6 @@ manifests: $(CONTROLLER_GEN) ## Regenerate the CRD, the manager's ClusterRole an
 .PHONY: lint
 lint: $(GOLANGCI_LINT) ## Lint the code.
 	@$(GOLANGCI_LINT) run
-	@go fix -diff ./...
 
 .PHONY: api-lint
 api-lint: $(GOLANGCI_LINT) ## Lint the API types against the Kubernetes conventions.
