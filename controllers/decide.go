@@ -184,6 +184,10 @@ func decide(obj *v1alpha1.DatasetSync, s *Settings, f facts, obs observation) de
 	if stageOf(p.st.Run) <= stageOpen && p.due.any() {
 		p.takeIn(obs)
 	}
+	if p.st.Run == nil { // What was due passed its deadline during the look.
+		p.rest()
+		return p.done(p.untilNextSync())
+	}
 	if obs.err != nil {
 		return p.lookFailed(obs)
 	}

@@ -233,6 +233,20 @@ func TestDecide(t *testing.T) {
 			obj:    object(created), err: failure(503, "", modelarts.ClassTransient),
 			want: "open 0/1 retry +10s, Ready=Unknown ServiceUnavailable, Reconciling, wait 10s",
 		},
+		"none: the starting deadline passes during the look": {
+			reason: "the scheduled time is skipped, and nothing is left to do",
+			obj: object(daily(-61), func(obj *v1alpha1.DatasetSync) {
+				obj.Spec.StartingDeadlineSeconds = new(int32(60))
+			}), task: baselineTask(),
+			want: "none, Ready=True Succeeded, wait 1h0m0s",
+		},
+		"none: the starting deadline passes during a look that fails": {
+			reason: "the same",
+			obj: object(daily(-61), func(obj *v1alpha1.DatasetSync) {
+				obj.Spec.StartingDeadlineSeconds = new(int32(60))
+			}), err: failure(503, "", modelarts.ClassTransient),
+			want: "none, Ready=True Succeeded, wait 1h0m0s",
+		},
 
 		// Stage open.
 		"open: newer": {

@@ -32,7 +32,6 @@ func realPlans() []string {
 		"policy=default answer=task-id kube=recreated@patch#2",
 		"policy=default answer=task-id kube=stale@get#2",
 		"policy=default answer=task-id crash=late@patch#1",
-		"policy=default answer=task-id crash=late@patch#2",
 		"policy=strict answer=empty service=reset-after@start#1 kube=conflict@patch#2 crash=after-effect@patch#1",
 		"policy=strict answer=task-id service=silence+@start#1",
 		"policy=hold answer=task-id crash=before@start#1",

@@ -2,6 +2,7 @@ package enumerate
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"datasetsync.dev/operator/api/v1alpha1"
@@ -176,7 +177,9 @@ func (w *world) withKubeFault(here point, act func() error) func() error {
 	return func() error {
 		switch i.name {
 		case "conflict":
-			w.edit(ctx, func(obj *v1alpha1.DatasetSync) { obj.Labels = map[string]string{"edited": here.String()} })
+			w.edit(ctx, func(obj *v1alpha1.DatasetSync) {
+				obj.Labels = map[string]string{"edited": strings.ReplaceAll(here.String(), "#", ".")}
+			})
 			return act()
 		case "recreated":
 			w.recreate(ctx)
