@@ -62,6 +62,14 @@ explore: ## Search the protocol exhaustively with large bounds; an hour.
 enumerate: ## Run every fault with every crash, and every pair of faults.
 	@ENUMERATE=all go test ./internal/proof/enumerate -timeout 3h -count=1 -v
 
+.PHONY: chaos
+chaos: ## Kill, stop and cut off real managers; SIZE=full: 500 kills and 100 fail-overs, an hour.
+	@assets=$$(hack/controlplane/assets) && cd hack/chaos && KUBEBUILDER_ASSETS=$$assets go run . --size=$(or $(SIZE),ci)
+
+.PHONY: seeded-bugs
+seeded-bugs: ## Show that the tests find the bugs of hack/seeded-bugs.
+	@assets=$$(hack/controlplane/assets) && KUBEBUILDER_ASSETS=$$assets go run ./hack/seeded-bugs
+
 PHASES ?= burst,steady
 
 .PHONY: bench
@@ -100,7 +108,8 @@ api-lint: $(GOLANGCI_LINT) ## Lint the API types against the Kubernetes conventi
 verify: verify-generated lint api-lint ## Check what CI checks besides the tests; changes nothing.
 	@go vet ./...
 	@go mod tidy -diff
-	@for module in controlplane manifests; do (cd hack/$$module && go mod tidy -diff) || exit 1; done
+	@go run ./hack/apidocs -check
+	@for module in controlplane manifests chaos kubectl-dsync; do (cd hack/$$module && go mod tidy -diff) || exit 1; done
 	@echo "verify: passed"
 
 .PHONY: verify-generated

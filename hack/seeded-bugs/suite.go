@@ -1,0 +1,84 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"time"
+)
+
+// suite is one `go test`.
+type suite struct {
+	name string
+	args []string
+}
+
+// catch is what a suite made of a bug.
+type catch struct {
+	suite string
+	found bool
+	// by is the first test that failed.
+	by string
+	// took is until the suite failed, its compilation included.
+	took time.Duration
+}
+
+// suites are all of them, the quickest first. What of the proof is not in the
+// tree is left out.
+func suites(dir string) []suite {
+	all := []suite{
+		{"tables", []string{"./controllers", "-run=^(Test[^C]|Fuzz)"}},
+		{"wire", []string{"./internal/modelarts"}},
+		{"hostile", []string{"./internal/proof/hostile"}},
+		{"effects", []string{"./controllers", "-run=^TestController$", "-ginkgo.skip=objects exactly once", "-ginkgo.fail-fast"}},
+	}
+	for _, name := range []string{"enumerate", "explore", "simulate", "cluster"} {
+		tests, err := filepath.Glob(filepath.Join(dir, "internal", "proof", name, "*_test.go"))
+		if err == nil && len(tests) > 0 {
+			all = append(all, suite{name, []string{"./internal/proof/" + name}})
+		}
+	}
+	return all
+}
+
+var (
+	// failedTest and failedSpec name what failed, as go test and Ginkgo print it.
+	failedTest = regexp.MustCompile(`(?m)^\s*--- FAIL: (\S+)`)
+	failedSpec = regexp.MustCompile(`(?m)^\s*\[FAIL\] (.*?)(?: \[It\])? *(?:\S+_test\.go:\d+)?$`)
+	colours    = regexp.MustCompile("\x1b\\[[0-9;]*m")
+)
+
+// run runs the suite in a tree.
+func (s suite) run(ctx context.Context, dir string) catch {
+	began := time.Now()
+	args := append([]string{"test", "-count=1", "-failfast", "-timeout=15m"}, s.args...)
+	cmd := exec.CommandContext(ctx, "go", args...)
+	cmd.Dir, cmd.Env = dir, os.Environ()
+	output, err := cmd.CombinedOutput()
+	return catch{suite: s.name, found: err != nil, by: firstFailure(output), took: time.Since(began)}
+}
+
+// firstFailure names the innermost of the first tests that failed.
+func firstFailure(output []byte) string {
+	output = colours.ReplaceAll(output, nil)
+	if spec := failedSpec.FindSubmatch(output); spec != nil {
+		return strings.TrimSpace(string(spec[1]))
+	}
+	name := ""
+	for _, match := range failedTest.FindAllSubmatch(output, -1) {
+		inner := string(match[1])
+		if name != "" && !strings.HasPrefix(inner, name+"/") {
+			break
+		}
+		name = inner
+	}
+	if name == "" {
+		lines := strings.Split(string(bytes.TrimSpace(output)), "\n")
+		name = lines[0]
+	}
+	return strings.ReplaceAll(name, "_", " ")
+}
