@@ -142,6 +142,11 @@ image: ## Build the image IMG.
 deploy: ## Deploy CRD, roles and manager, with the image IMG.
 	@$(KUBECTL) kustomize config/default | sed 's|image: datasetsync-operator:latest|image: $(IMG)|' | $(KUBECTL) apply -f -
 
+.PHONY: build-installer
+build-installer: ## Write dist/install.yaml, everything that a cluster needs, with the image IMG.
+	@mkdir -p dist
+	@$(KUBECTL) kustomize config/default | sed 's|image: datasetsync-operator:latest|image: $(IMG)|' >dist/install.yaml
+
 .PHONY: undeploy
 undeploy: ## Remove all of it again, and with the CRD every DatasetSync.
 	@$(KUBECTL) delete --ignore-not-found -k config/default
