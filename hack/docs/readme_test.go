@@ -26,8 +26,7 @@ var adaptations = []struct {
 	new string
 }{
 	// The repository is the one that is tested.
-	{regexp.MustCompile(`'?https://github\.com/datasetsync/operator/([\w/]+)\?ref=[\w.-]+'?`), "$$ROOT/$1"},
-	{regexp.MustCompile(`-f https://github\.com/datasetsync/operator/releases/\S+/install\.yaml`), "-k $$ROOT/config/default"},
+	{regexp.MustCompile(`-k config/default`), "-k $$ROOT/config/default"},
 	{regexp.MustCompile(`(?m)^make `), "make -C $$ROOT "},
 	// What is to be filled in.
 	{regexp.MustCompile(`accessKey: …`), "accessKey: " + accessKey},
