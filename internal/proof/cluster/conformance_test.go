@@ -213,6 +213,7 @@ func scripts() map[string]func(context.Context, *script) {
 			s.edit(ctx, obj, func(obj *v1alpha1.DatasetSync) { obj.Spec.DatasetID = "../x" })
 			s.edit(ctx, obj, trigger(strings.Repeat("ü", 254)))
 			s.edit(ctx, obj, trigger(strings.Repeat("ü", 253)))
+			s.edit(ctx, obj, func(obj *v1alpha1.DatasetSync) { obj.Labels = map[string]string{"edited": "patch#2"} })
 			s.record(ctx, obj, false, taskID(strings.Repeat("x", 129)))
 			s.record(ctx, obj, false, func(obj *v1alpha1.DatasetSync) { obj.Status.ErrorMsg = strings.Repeat("x", 1025) })
 			s.record(ctx, obj, false, func(obj *v1alpha1.DatasetSync) { run(obj); obj.Status.Run.Attempt = -1 })

@@ -10,6 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	metav1validation "k8s.io/apimachinery/pkg/apis/meta/v1/validation"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/json"
@@ -110,6 +111,9 @@ func (s *Server) update(key types.NamespacedName, changed document, subresource 
 	}
 	if err := s.fit(key, next); err != nil {
 		return nil, err
+	}
+	if errs := metav1validation.ValidateLabels(labelsOf(next), field.NewPath("metadata", "labels")); len(errs) > 0 {
+		return nil, apierrors.NewInvalid(kind(), key.Name, errs)
 	}
 	if !old.bare && reflect.DeepEqual(next, old.document) {
 		return old, nil // A write that changes nothing is none.
@@ -215,6 +219,17 @@ func merged(target, patch any) any {
 		result[name] = merged(old[name], change)
 	}
 	return result
+}
+
+// labelsOf returns the labels of a document.
+func labelsOf(d document) map[string]string {
+	meta, _ := d["metadata"].(map[string]any)
+	all, _ := meta["labels"].(map[string]any)
+	labels := make(map[string]string, len(all))
+	for name, value := range all {
+		labels[name], _ = value.(string)
+	}
+	return labels
 }
 
 func copyJSON(value any) any {

@@ -112,8 +112,8 @@ type Call struct {
 	KeyID string
 	// Nonce names the intent that paid for a start; empty: there was none.
 	Nonce string
-	// Decided is when the pass began, and Made when the call was made, both by
-	// the clock of the process.
+	// Decided is the time that the decision counts from, and Made when the call was
+	// made, both by the clock of the process.
 	Decided, Made time.Time
 	// Looked is when the status that led to a start was told; At is when the call
 	// was made. Both by the true time.

@@ -2,7 +2,6 @@ package invariants
 
 import (
 	"encoding/json"
-	"fmt"
 	"slices"
 	"unicode"
 	"unicode/utf8"
@@ -35,9 +34,9 @@ func (c *checker) checkShape(l *life) {
 	for i := range l.Versions {
 		cur := l.Versions[i].DatasetSync
 		c.checkConditions(l, i, known)
-		for name, text := range texts(&cur.Status) {
-			if !utf8.ValidString(text) || utf8.RuneCountInString(text) > maxMessage || hasControl(text) {
-				c.fail("V13", l.name(), "version %d: %s is not up to %d characters of clean text: %q", i, name, maxMessage, text)
+		for _, t := range newTexts(l.before(i), cur) {
+			if !utf8.ValidString(t.text) || utf8.RuneCountInString(t.text) > maxMessage || hasControl(t.text) {
+				c.fail("V13", l.name(), "version %d: %s is not up to %d characters of clean text: %q", i, t.name, maxMessage, t.text)
 			}
 		}
 	}
@@ -71,17 +70,30 @@ func (c *checker) checkConditions(l *life, i int, known []string) {
 	}
 }
 
-// texts returns all that people read in a status, by where it stands.
-func texts(st *v1alpha1.DatasetSyncStatus) map[string]string {
-	all := map[string]string{"taskID": st.TaskID, "taskState": st.TaskState, "errorCode": st.ErrorCode, "errorMsg": st.ErrorMsg}
-	for _, condition := range st.Conditions {
-		all[condition.Type] = condition.Message
+// text is something that people read in a status, and where it stands.
+type text struct{ name, text string }
+
+// newTexts returns the texts of a status that the version before did not have.
+func newTexts(prev, cur *v1alpha1.DatasetSync) []text {
+	old := map[text]bool{}
+	for _, t := range texts(&prev.Status) {
+		old[t] = true
 	}
-	for i := range st.History {
-		all[fmt.Sprintf("history[%d].errorMsg", i)] = st.History[i].ErrorMsg
+	return slices.DeleteFunc(texts(&cur.Status), func(t text) bool { return old[t] })
+}
+
+// texts returns all texts of a status. Of history the newest entry is enough:
+// those behind it were the newest once.
+func texts(st *v1alpha1.DatasetSyncStatus) []text {
+	all := []text{{"taskID", st.TaskID}, {"taskState", st.TaskState}, {"errorCode", st.ErrorCode}, {"errorMsg", st.ErrorMsg}}
+	for i := range st.Conditions {
+		all = append(all, text{st.Conditions[i].Type, st.Conditions[i].Message})
+	}
+	if len(st.History) > 0 {
+		all = append(all, text{"history[0].errorMsg", st.History[0].ErrorMsg})
 	}
 	if st.Run != nil && st.Run.Task != nil {
-		all["run.task"] = st.Run.Task.ID + st.Run.Task.State
+		all = append(all, text{"run.task.id", st.Run.Task.ID}, text{"run.task.state", st.Run.Task.State})
 	}
 	return all
 }

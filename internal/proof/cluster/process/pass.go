@@ -17,7 +17,8 @@ type Pass struct {
 	Process string
 	// Key is the object.
 	Key types.NamespacedName
-	// Decided is when it read the clock, by the clock of the process.
+	// Decided is when it read the clock that its decision counts from, by the clock
+	// of the process.
 	Decided time.Time
 	// Read is the object as it was read, nil if it was not there.
 	Read *v1alpha1.DatasetSync

@@ -96,6 +96,7 @@ func (a gatedAPI) LatestSync(ctx context.Context, t modelarts.Target, c modelart
 	})
 	record()
 	p.answered(call, err)
+	pass.Decided = p.Clock.Now() // What is decided on a look counts from its answer.
 	pass.Look = &Seen{Task: task, Err: err, At: asked}
 	return task, err
 }
