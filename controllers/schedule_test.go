@@ -248,6 +248,21 @@ func TestJitterNeverReachesTheNextTime(t *testing.T) {
 	}
 }
 
+func TestDelayIsShorterThanTheGap(t *testing.T) {
+	t.Parallel()
+	longest := time.Duration(0)
+	for i := range 1000 {
+		table, err := newTimetable("* * * * *", "", uid(i), time.Hour)
+		if err != nil {
+			t.Fatal(err)
+		}
+		longest = max(longest, table.delay(t0, t0.Add(time.Minute)))
+	}
+	if want := 59 * time.Second; longest != want {
+		t.Errorf("times a minute apart are put off by up to %s, want up to %s", longest, want)
+	}
+}
+
 func FuzzSchedule(f *testing.F) {
 	f.Add("30 2 * * *", "Europe/Berlin", "uid", int64(30))
 	f.Add("@daily", "", "", int64(0))

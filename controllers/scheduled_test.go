@@ -184,24 +184,26 @@ var _ = Describe("A schedule", func() {
 	})
 
 	It("that is reached during a run opens one further run, however often", func(ctx SpecContext) {
-		w := punctual(ctx, func(c *simulator.Config) { c.TaskDuration = 150 * time.Minute })
-		w.create(ctx, "cats", withSchedule("0 * * * *"), func(obj *v1alpha1.DatasetSync) { obj.Spec.TaskTimeoutSeconds = 86400 })
+		w := punctual(ctx, func(c *simulator.Config) { c.TaskDuration = 12 * time.Minute })
+		w.create(ctx, "cats", withSchedule("*/5 * * * *"))
 		obj := w.follow(ctx, "cats", closedRuns(1))
 		Expect(w.starts("cats")).To(Equal(1))
-		Expect(nextSync(obj)).To(Equal("13:00:00"), "it is due")
+		Expect(nextSync(obj)).To(Equal("12:05:00"), "it is due")
 		w.pass(ctx, "cats")
 		obj = w.get(ctx, "cats")
 		Expect(obj.Status.Run.Cause).To(Equal(v1alpha1.CauseSchedule))
-		Expect(nextSync(obj)).To(Equal("15:00:00"))
+		Expect(nextSync(obj)).To(Equal("12:15:00"))
 		Expect(isReady(obj)).To(BeTrue())
 		Expect(w.starts("cats")).To(Equal(2))
 	})
 
 	It("that is reached while a run waits is taken into it", func(ctx SpecContext) {
-		w := punctual(ctx, func(c *simulator.Config) { c.TaskDuration = 90 * time.Minute })
+		w := punctual(ctx, func(c *simulator.Config) { c.TaskDuration = 7 * time.Minute })
 		_, err := w.service.StartTask(testProject, "cats")
 		Expect(err).NotTo(HaveOccurred())
-		w.create(ctx, "cats", withSchedule("0 * * * *"), func(obj *v1alpha1.DatasetSync) { obj.Spec.TaskTimeoutSeconds = 86400 })
+		w.create(ctx, "cats", withSchedule("*/5 * * * *"))
+		w.follow(ctx, "cats", func(obj *v1alpha1.DatasetSync) bool { return nextSync(obj) == "12:10:00" })
+		Expect(w.starts("cats")).To(BeZero(), "the time was taken in while the run waits")
 		obj := w.follow(ctx, "cats", closedRuns(1))
 		Expect(w.starts("cats")).To(Equal(1))
 		Expect(obj.Status.History[0].Cause).To(Equal(v1alpha1.CauseCreated))
@@ -382,7 +384,7 @@ var _ = Describe("A scheduled run of a healthy object", func() {
 	} {
 		It("shows its first failure, and the next success heals it: "+name, func(ctx SpecContext) {
 			w := punctual(ctx)
-			w.healthy(ctx, "cats", withSchedule("0 * * * *"))
+			w.healthy(ctx, "cats", withSchedule("0 * * * *"), withTaskTimeout(600))
 			w.clock.SetTime(t0.Add(time.Hour))
 			w.service.AddFault(c.fault)
 			obj := w.follow(ctx, "cats", func(obj *v1alpha1.DatasetSync) bool { return !isReady(obj) })

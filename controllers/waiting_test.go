@@ -10,9 +10,12 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -34,7 +37,7 @@ func (w *world) countSecrets() *[]time.Time {
 }
 
 var _ = Describe("Many objects that wait for one Secret", func() {
-	const objects = 20
+	const objects = 10
 	good := map[string]string{keyAccessKey: testAK, keySecretKey: testSK}
 
 	for name, data := range map[string]map[string]string{
@@ -154,4 +157,44 @@ func TestWorkersThatWakeTogetherReadASecretOnce(t *testing.T) {
 			t.Errorf("after a read that failed the Secret was read %d times, want once", n)
 		}
 	})
+}
+
+// goodReader has one Secret that can be used.
+type goodReader struct{ client.Reader }
+
+func (goodReader) Get(_ context.Context, _ client.ObjectKey, obj client.Object, _ ...client.GetOption) error {
+	*obj.(*corev1.Secret) = corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{ResourceVersion: "1"},
+		Data:       map[string][]byte{keyAccessKey: []byte(testAK), keySecretKey: []byte(testSK)},
+	}
+	return nil
+}
+
+func TestASecretWhoseKeyIsHeldIsReadEverMoreRarely(t *testing.T) {
+	t.Parallel()
+	s := newSecrets(goodReader{})
+	key := types.NamespacedName{Name: "keys"}
+	hold := &problem{note: note{v1alpha1.ReasonAuthenticationFailed, "held"}, stalled: true, until: t0.Add(authWindow)}
+	now := t0.Add(s.unusable(key, "1", hold, t0).blocked.wait)
+	var seconds []int
+	for {
+		read, err := s.read(t.Context(), key, "", now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if read.blocked == nil {
+			break
+		}
+		if read.blocked.note != hold.note {
+			t.Errorf("an object is told %v, want %v", read.blocked.note, hold.note)
+		}
+		seconds = append(seconds, int(now.Sub(t0)/time.Second))
+		now = now.Add(read.blocked.wait)
+	}
+	if diff := cmp.Diff([]int{10, 30, 70, 130, 190, 250, 310}, seconds); diff != "" {
+		t.Errorf("reads in seconds (-want +got):\n%s", diff)
+	}
+	if now.Before(hold.until) {
+		t.Errorf("the key is used again after %s, while it is held", now.Sub(t0))
+	}
 }
