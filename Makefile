@@ -62,6 +62,10 @@ explore: ## Search the protocol exhaustively with large bounds; an hour.
 enumerate: ## Run every fault with every crash, and every pair of faults.
 	@ENUMERATE=all go test ./internal/proof/enumerate -timeout 3h -count=1 -v
 
+.PHONY: simulate
+simulate: ## Run random worlds for a minute; SIMULATE=200000: that many, an hour.
+	@SIMULATE=$(or $(SIMULATE),1m) go test ./internal/proof/simulate -run TestSeeds -timeout 5h -count=1 -v
+
 .PHONY: chaos
 chaos: ## Kill, stop and cut off real managers; SIZE=full: 500 kills and 100 fail-overs, an hour.
 	@assets=$$(hack/controlplane/assets) && cd hack/chaos && KUBEBUILDER_ASSETS=$$assets go run . --size=$(or $(SIZE),ci)

@@ -47,7 +47,11 @@ func run(ctx context.Context, only string, every bool) error {
 	}
 	fmt.Println("without a bug, every suite has to pass")
 	for _, s := range suites(t.dir) {
-		if c := s.run(ctx, t.dir); c.found {
+		c, err := s.run(ctx, t.dir)
+		if err != nil {
+			return err
+		}
+		if c.found {
 			return fmt.Errorf("%s fails without a bug: %s", s.name, c.by)
 		}
 		fmt.Printf("  %s passed\n", s.name)
@@ -84,7 +88,10 @@ func try(ctx context.Context, t *tree, patch string, every bool) result {
 		return r
 	}
 	for _, s := range suites(t.dir) {
-		c := s.run(ctx, t.dir)
+		c, err := s.run(ctx, t.dir)
+		if r.broken = err; err != nil {
+			return r
+		}
 		r.catches = append(r.catches, c)
 		if c.found && !every {
 			break
@@ -119,7 +126,7 @@ func report(results []result) error {
 	fmt.Printf("\n%-32s %-10s %8s  %s\n", "bug", "found by", "after", "test")
 	missed := 0
 	for _, r := range results {
-		if r.first() == nil {
+		if r.first() == nil || r.broken != nil {
 			missed++
 			fmt.Printf("%-32s %s\n", r.bug, r.summary())
 		}

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -49,22 +50,29 @@ var (
 	// failedTest and failedSpec name what failed, as go test and Ginkgo print it.
 	failedTest = regexp.MustCompile(`(?m)^\s*--- FAIL: (\S+)`)
 	failedSpec = regexp.MustCompile(`(?m)^\s*\[FAIL\] (.*?)(?: \[It\])? *(?:\S+_test\.go:\d+)?$`)
+	panicked   = regexp.MustCompile(`(?m)^panic: .*$`)
 	colours    = regexp.MustCompile("\x1b\\[[0-9;]*m")
 )
 
-// run runs the suite in a tree.
-func (s suite) run(ctx context.Context, dir string) catch {
+// run runs the suite in a tree. Its error is that the suite did not run, such as
+// for want of memory: then nothing was found, and nothing was not.
+func (s suite) run(ctx context.Context, dir string) (catch, error) {
 	began := time.Now()
 	args := append([]string{"test", "-count=1", "-failfast", "-timeout=15m"}, s.args...)
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir, cmd.Env = dir, os.Environ()
 	output, err := cmd.CombinedOutput()
-	return catch{suite: s.name, found: err != nil, by: firstFailure(output), took: time.Since(began)}
+	output = colours.ReplaceAll(output, nil)
+	c := catch{suite: s.name, found: err != nil, by: firstFailure(output), took: time.Since(began)}
+	if c.found && c.by == "" {
+		return c, fmt.Errorf("%s does not run: %w: %.300s", s.name, err, bytes.TrimSpace(output))
+	}
+	return c, nil
 }
 
-// firstFailure names the innermost of the first tests that failed.
+// firstFailure names the innermost of the first tests that failed, or the panic
+// that ended them; nothing where no test did.
 func firstFailure(output []byte) string {
-	output = colours.ReplaceAll(output, nil)
 	if spec := failedSpec.FindSubmatch(output); spec != nil {
 		return strings.TrimSpace(string(spec[1]))
 	}
@@ -77,8 +85,7 @@ func firstFailure(output []byte) string {
 		name = inner
 	}
 	if name == "" {
-		lines := strings.Split(string(bytes.TrimSpace(output)), "\n")
-		name = lines[0]
+		name = string(panicked.Find(output))
 	}
 	return strings.ReplaceAll(name, "_", " ")
 }

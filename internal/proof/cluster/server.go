@@ -11,6 +11,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	metav1validation "k8s.io/apimachinery/pkg/apis/meta/v1/validation"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/json"
@@ -151,8 +152,8 @@ func (s *Server) store(key types.NamespacedName, d document) (*stored, error) {
 	meta, _ := d["metadata"].(map[string]any)
 	d["metadata"] = map[string]any(document(meta).with("resourceVersion", s.nextVersion()))
 	object := &v1alpha1.DatasetSync{}
-	if err := decode(d, object); err != nil {
-		return nil, err
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(d, object); err != nil {
+		return nil, fmt.Errorf("decode an object: %w", err)
 	}
 	one := &stored{document: d, object: object}
 	if object.DeletionTimestamp != nil && len(object.Finalizers) == 0 {
@@ -261,17 +262,6 @@ func encode(object *v1alpha1.DatasetSync) (document, error) {
 		return nil, fmt.Errorf("decode an object: %w", err)
 	}
 	return d, nil
-}
-
-func decode(d document, object *v1alpha1.DatasetSync) error {
-	text, err := json.Marshal(d)
-	if err != nil {
-		return fmt.Errorf("encode an object: %w", err)
-	}
-	if err := json.Unmarshal(text, object); err != nil {
-		return fmt.Errorf("decode an object: %w", err)
-	}
-	return nil
 }
 
 func resource() schema.GroupResource {

@@ -34,7 +34,8 @@ type servers struct {
 	services sync.Map // of *simulator.Simulator by project
 	strays   sync.Map // of *atomic.Int64 by project
 	// frames counts requests over HTTP/2, which there must not be.
-	frames atomic.Int64
+	frames     atomic.Int64
+	oneAtATime sync.Mutex
 }
 
 // newServers starts them.
@@ -130,13 +131,15 @@ func (s *servers) replay(_ *http.Server, conn *tls.Conn, _ http.Handler) {
 		prefaceLength, headerLength       = 24, 9
 		frameHeaders, frameReset          = 1, 3
 		protocolError               uint8 = 1
+		// A client that does ask again would do so for ever.
+		mostReplies = 10
 	)
 	defer func() { _ = conn.Close() }()
 	_, _ = conn.Write([]byte("\x00\x00\x00\x04\x00\x00\x00\x00\x00")) // SETTINGS
 	if _, err := io.CopyN(io.Discard, conn, prefaceLength); err != nil {
 		return
 	}
-	for {
+	for replies := 0; replies < mostReplies; {
 		var header [headerLength]byte
 		if _, err := io.ReadFull(conn, header[:]); err != nil {
 			return
@@ -147,6 +150,7 @@ func (s *servers) replay(_ *http.Server, conn *tls.Conn, _ http.Handler) {
 		}
 		if header[3] == frameHeaders {
 			s.frames.Add(1)
+			replies++
 			reset := append([]byte{0, 0, 4, frameReset, 0}, header[5:9]...)
 			_, _ = conn.Write(append(reset, 0, 0, 0, protocolError))
 		}

@@ -20,7 +20,7 @@ const (
 
 // checkCost: V8.
 func (c *checker) checkCost(l *life) {
-	for i := 2; i < len(l.Versions); i++ {
+	for i := 2; i < len(l.Versions) && !c.Terms.Rivals; i++ {
 		last, prev, cur := l.Versions[i-2].DatasetSync, l.Versions[i-1].DatasetSync, l.Versions[i].DatasetSync
 		if sameWords(last, cur) && rewords(prev, cur) && equality.Semantic.DeepEqual(last.Status, cur.Status) {
 			c.fail("V8", l.name(), "version %d changes the words of a condition, and back to what they were", i)

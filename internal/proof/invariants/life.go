@@ -113,15 +113,22 @@ func tookIn(prev, cur *v1alpha1.DatasetSync) bool {
 }
 
 // tookInSchedule reports whether a write took a scheduled time into a run that
-// was open: the time moved on, and not because it was skipped, held or another.
+// was open: the time moved on, and the starts are counted anew.
 func tookInSchedule(a, b *v1alpha1.DatasetSyncStatus) bool {
-	if a.NextSyncTime == nil || b.ObservedSchedule == nil || a.ObservedSchedule == nil ||
+	reset := b.Run.Attempt == 0 || b.Run.Attempt == 1 && b.Run.Nonce != "" && b.Run.Nonce != a.Run.Nonce
+	return reset && a.Run.Task == nil && !a.Run.Accepted && movedOn(a, b)
+}
+
+// movedOn reports whether the scheduled time moved on, and not because it was
+// skipped, held or another.
+func movedOn(a, b *v1alpha1.DatasetSyncStatus) bool {
+	if a.NextSyncTime == nil || b.NextSyncTime == nil || a.ObservedSchedule == nil || b.ObservedSchedule == nil ||
 		a.ObservedSchedule.Schedule != b.ObservedSchedule.Schedule || a.ObservedSchedule.TimeZone != b.ObservedSchedule.TimeZone {
 		return false
 	}
 	skipped := len(b.History) > 0 && b.History[0].Outcome == v1alpha1.OutcomeSkipped &&
 		(len(a.History) == 0 || a.History[0].StartTime != b.History[0].StartTime)
-	return !skipped && b.NextSyncTime != nil && b.NextSyncTime.After(a.NextSyncTime.Time)
+	return !skipped && b.NextSyncTime.After(a.NextSyncTime.Time)
 }
 
 // requested returns when the latest of the requests of a span came to the API
@@ -147,15 +154,10 @@ func (s *span) requested() time.Time {
 	if value := cur.Status.HandledRequest; prev.Status.HandledRequest != value {
 		ask(func(o *v1alpha1.DatasetSync) bool { return requestedAt(o) == value })
 	}
-	if due := prev.Status.NextSyncTime; due != nil && movedOn(prev, cur) && due.After(latest) && due.Time.Before(s.life.Versions[s.first].Time) {
+	if due := prev.Status.NextSyncTime; due != nil && movedOn(&prev.Status, &cur.Status) && due.After(latest) && due.Time.Before(s.life.Versions[s.first].Time) {
 		latest = due.Time
 	}
 	return latest
-}
-
-// movedOn reports whether a scheduled time was taken in.
-func movedOn(prev, cur *v1alpha1.DatasetSync) bool {
-	return tookInSchedule(&prev.Status, &cur.Status)
 }
 
 // names reports whether spec names a target, where a region that is not told is

@@ -205,7 +205,7 @@ func (c *checker) checkTry(s *span) {
 				if entry.Verdict != simulator.VerdictAccepted {
 					continue
 				}
-				if last != nil && !c.failedBy(last, entry.Time) {
+				if last != nil && !c.failedBy(last, entry.Time) && !c.followedFailed(one, entry.Time) {
 					c.fail("V2", s.life.name(), "the service took start %s at %s although it had taken %s at %s",
 						entry.TaskID, entry.Time.Format(time.RFC3339Nano), last.TaskID, last.Time.Format(time.RFC3339Nano))
 				}
@@ -213,6 +213,24 @@ func (c *checker) checkTry(s *span) {
 			}
 		}
 	}
+}
+
+// followedFailed reports whether a start was paid for because the task that the
+// run followed, whoever had started it, had failed by a time of the service's
+// clock.
+func (c *checker) followedFailed(one *intent, at time.Time) bool {
+	s := one.span
+	for i := one.version - 1; i >= s.first; i-- {
+		st := &s.life.Versions[i].Status
+		t := c.tasks[place{s.target.ProjectID, s.target.DatasetID}][st.TaskID]
+		if t != nil && st.TaskState == stateFailed {
+			return t.State == stateFailed && !t.CreateTime.Add(t.Duration).After(at)
+		}
+		if st.Run != nil && st.Run.Nonce != "" {
+			return false // Another start lies between.
+		}
+	}
+	return false
 }
 
 // failedBy reports whether the task of an entry had failed at a time, by the

@@ -13,6 +13,9 @@ import (
 	"datasetsync.dev/operator/internal/modelarts"
 )
 
+// mostAtOnce bounds what happens while time passes.
+const mostAtOnce = 30
+
 // act lets one thing happen from outside, or the next thing by itself.
 func (w *world) act() {
 	switch dice := w.random.IntN(100); {
@@ -24,10 +27,23 @@ func (w *world) act() {
 		w.upset()
 	case dice < 18:
 		w.upsetService()
+	case dice < 24:
+		w.pass()
 	default:
 		w.next(w.true.Now().Add(24 * time.Hour))
 	}
 	w.deliver()
+}
+
+// pass lets some time pass, with what happens in it by itself.
+func (w *world) pass() {
+	until := w.true.Now().Add(w.some(4 * time.Minute))
+	for range mostAtOnce {
+		if !w.next(until) {
+			return
+		}
+		w.deliver()
+	}
 }
 
 // user is somebody with kubectl.

@@ -37,14 +37,19 @@ type both struct {
 	model  *service
 }
 
-const conformanceProject = "0123456789abcdef0123456789abcdef"
+const (
+	conformanceProject = "0123456789abcdef0123456789abcdef"
+	// Keys are as long as real ones: a shorter one is in an id now and then, which
+	// the client then keeps to itself.
+	accessKey, secretKey = "ACCESSKEYOFTHEMODEL1", "THESECRETKEYOFTHEMODELTHATNOTASKCARRIES1"
+)
 
 func newBoth(t *testing.T, answer, status string) *both {
 	t.Helper()
 	b := &both{t: t, now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
 	now := func() time.Time { return b.now }
 	b.sim = simulator.New(simulator.Config{
-		AccessKey: "AK", SecretKey: "SK", TaskDuration: time.Minute, Answer: answer, Status: status, Now: now,
+		AccessKey: accessKey, SecretKey: secretKey, TaskDuration: time.Minute, Answer: answer, Status: status, Now: now,
 		Datasets: []simulator.Dataset{{ID: "cats"}},
 	})
 	server := httptest.NewServer(b.sim.Handler())
@@ -53,7 +58,7 @@ func newBoth(t *testing.T, answer, status string) *both {
 	t.Cleanup(b.client.CloseIdleConnections)
 	b.model = newService(now)
 	b.model.empty, b.model.sparse = answer == simulator.AnswerEmpty, status == simulator.StatusSparse
-	b.model.keys["AK"] = &key{secret: "SK", project: conformanceProject}
+	b.model.keys[accessKey] = &key{secret: secretKey, project: conformanceProject}
 	b.model.datasets[place{conformanceProject, "cats"}] = &dataset{}
 	return b
 }
@@ -88,7 +93,7 @@ func verdicts(ledger []simulator.Entry) []string {
 
 func (b *both) target(dataset, secret string) (modelarts.Target, modelarts.Credentials) {
 	return modelarts.Target{Endpoint: b.url, ProjectID: conformanceProject, DatasetID: dataset},
-		modelarts.Credentials{AccessKey: "AK", SecretKey: secret}
+		modelarts.Credentials{AccessKey: accessKey, SecretKey: secret}
 }
 
 func (b *both) compare(actual seen, actualErr error, model seen, modelErr error) {
@@ -118,36 +123,36 @@ func (b *both) compare(actual seen, actualErr error, model seen, modelErr error)
 func TestModelIsTheSimulator(t *testing.T) {
 	cases := map[string]func(*both){
 		"a task from its start to its end": func(b *both) {
-			b.look("cats", "SK")
-			b.start("cats", "SK", 0)
+			b.look("cats", secretKey)
+			b.start("cats", secretKey, 0)
 			for range 8 {
-				b.look("cats", "SK")
+				b.look("cats", secretKey)
 				b.now = b.now.Add(9 * time.Second)
 			}
 		},
 		"a second start waits for the first to end": func(b *both) {
-			b.start("cats", "SK", 0)
+			b.start("cats", secretKey, 0)
 			b.now = b.now.Add(59 * time.Second)
-			b.start("cats", "SK", 0)
+			b.start("cats", secretKey, 0)
 			b.now = b.now.Add(time.Second)
-			b.start("cats", "SK", 0)
+			b.start("cats", secretKey, 0)
 		},
 		"an old signature": func(b *both) {
-			b.start("cats", "SK", 15*time.Minute)
+			b.start("cats", secretKey, 15*time.Minute)
 			b.now = b.now.Add(time.Hour)
-			b.start("cats", "SK", 15*time.Minute+time.Second)
+			b.start("cats", secretKey, 15*time.Minute+time.Second)
 		},
 		"a wrong key is locked after six refusals": func(b *both) {
 			for range 6 {
-				b.start("cats", "WRONG", 0)
+				b.start("cats", "THESECRETKEYOFNOBODY", 0)
 			}
-			b.look("cats", "SK")
+			b.look("cats", secretKey)
 			b.now = b.now.Add(lockTime)
-			b.look("cats", "SK")
+			b.look("cats", secretKey)
 		},
 		"a data set that is not there": func(b *both) {
-			b.look("dogs", "SK")
-			b.start("dogs", "SK", 0)
+			b.look("dogs", secretKey)
+			b.start("dogs", secretKey, 0)
 		},
 		"a data set that cannot, or will not": func(b *both) {
 			for _, c := range []struct {
@@ -156,7 +161,7 @@ func TestModelIsTheSimulator(t *testing.T) {
 			}{{state: 6, code: "ModelArts.4343"}, {state: 8, code: "ModelArts.4356"}, {kind: 100, code: "ModelArts.4383"}} {
 				b.sim.SetDataset(simulator.Dataset{ID: "cats", Type: c.kind, State: c.state})
 				b.model.datasets[place{conformanceProject, "cats"}].refuses = c.code
-				b.start("cats", "SK", 0)
+				b.start("cats", secretKey, 0)
 			}
 		},
 		"somebody else's task": func(b *both) {
@@ -164,23 +169,23 @@ func TestModelIsTheSimulator(t *testing.T) {
 				b.t.Fatal(err)
 			}
 			b.model.console(place{conformanceProject, "cats"}, plan{})
-			b.look("cats", "SK")
-			b.start("cats", "SK", 0)
+			b.look("cats", secretKey)
+			b.start("cats", secretKey, 0)
 		},
 		"a task that fails": func(b *both) {
-			b.start("cats", "SK", 0)
+			b.start("cats", secretKey, 0)
 			b.sim.FinishTask(conformanceProject, "cats", "FAILED", "ModelArts.4311")
 			b.model.datasets[place{conformanceProject, "cats"}].active(b.now).finish(b.now, "FAILED", "ModelArts.4311")
-			b.look("cats", "SK")
+			b.look("cats", secretKey)
 		},
 		"a data set that was deleted and created anew": func(b *both) {
-			b.start("cats", "SK", 0)
+			b.start("cats", secretKey, 0)
 			b.sim.DeleteDataset("", "cats")
 			b.model.datasets[place{conformanceProject, "cats"}].remove(b.now)
-			b.look("cats", "SK")
+			b.look("cats", secretKey)
 			b.sim.SetDataset(simulator.Dataset{ID: "cats"})
 			b.model.datasets[place{conformanceProject, "cats"}].gone = false
-			b.look("cats", "SK")
+			b.look("cats", secretKey)
 		},
 	}
 	for _, answer := range []string{simulator.AnswerTaskID, simulator.AnswerEmpty} {
@@ -200,7 +205,7 @@ func TestModelRefusesAsTheSimulator(t *testing.T) {
 		for _, op := range []string{simulator.OperationStart, simulator.OperationLatest} {
 			b.sim.AddFault(simulator.Fault{Kind: "answer", Operation: op, Status: r.status, Code: r.code, Count: 1})
 		}
-		target, credentials := b.target("cats", "SK")
+		target, credentials := b.target("cats", secretKey)
 		_, actualErr := b.client.StartSync(t.Context(), target, credentials, b.now)
 		b.compare(seen{}, actualErr, seen{}, r.of("start", b.now))
 		_, actualErr = b.client.LatestSync(t.Context(), target, credentials)

@@ -170,6 +170,7 @@ func (w *world) startUnder(op *process.Op, do func() error) error {
 func (w *world) later(do func() error) {
 	what := w.plan
 	w.after(w.some(w.weather.latest-budget), func() {
+		what.hangs = what.hangs && w.weather.taskHangs > 0 // Nobody would end it any more.
 		w.plan = what
 		_ = do() // Nobody is left to hear of it.
 		w.plan = plan{}

@@ -54,8 +54,13 @@ func (r *replica) die() {
 	w, old := r.world, r.Process
 	r.stopped = time.Time{}
 	r.start(w.random.IntN(6))
+	w.endPasses(old)
+}
+
+// endPasses ends what a process that is no more had in the middle of a pass.
+func (w *world) endPasses(p *process.Process) {
 	for _, f := range slices.Clone(w.waiting) {
-		if f.process == old {
+		if f.process == p {
 			w.goOn(f, false)
 		}
 	}

@@ -27,7 +27,7 @@ const (
 	// budget is how long after its decision a start may be sent.
 	budget = 10 * time.Second
 	// steps is how long the weather of a world is bad.
-	steps = 400
+	steps = 320
 )
 
 // tenant is a namespace with a project and keys of its own.
@@ -52,7 +52,9 @@ type world struct {
 	strict   bool
 	holds    bool
 	lying    bool
-	ahead    time.Duration
+	// lonely is true if one replica is left when the weather gets fine.
+	lonely bool
+	ahead  time.Duration
 
 	tenants  []*tenant
 	keys     []types.NamespacedName
@@ -94,8 +96,9 @@ func newWorld(seed uint64, schema *cluster.Schema) *world {
 	w.service = newService(func() time.Time { return t.Now().Add(w.ahead) })
 	w.service.empty = r.IntN(2) == 0
 	w.service.sparse = w.lying && r.IntN(3) == 0
-	w.service.taskTime = []time.Duration{5 * time.Second, time.Minute, 10 * time.Minute}[r.IntN(3)]
+	w.service.taskTime = []time.Duration{5 * time.Second, time.Minute, 4 * time.Minute}[r.IntN(3)]
 	w.journal = &process.Journal{Now: t.Now, Ledger: func() int { return len(w.service.ledger) }}
+	w.lonely = r.IntN(4) > 0
 	w.settings = controllers.Settings{
 		Endpoint: endpoint, DefaultRegion: region, RequestTimeout: requestTimeout, SettleTime: time.Minute,
 		ScheduleJitter: 30 * time.Second, PollMin: 5 * time.Second, PollMax: time.Minute,

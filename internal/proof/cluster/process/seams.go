@@ -27,11 +27,9 @@ type gatedClient struct {
 func (c gatedClient) Get(ctx context.Context, key client.ObjectKey, obj client.Object, opts ...client.GetOption) error {
 	pass := passOf(ctx)
 	err := c.process.Gate(&Op{Kind: Get, Pass: pass}, func() error {
+		pass.Read = c.process.View.Get(key)
 		return cluster.Cached(c.Client, c.process.View).Get(ctx, key, obj, opts...) //nolint:wrapcheck // It stands for that client.
 	})
-	if object, isSync := obj.(*v1alpha1.DatasetSync); isSync && err == nil && pass.Read == nil {
-		pass.Read = object.DeepCopy()
-	}
 	return err
 }
 
