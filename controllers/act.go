@@ -17,6 +17,7 @@ func (r *Reconciler) act(ctx context.Context, written *v1alpha1.DatasetSync, f f
 	now := r.Clock.Now()
 	if elapsed(f.now, now) > r.settings.budget() {
 		logger.Info("A start was not sent: too much time has passed since it was decided.")
+		r.Metrics.observeStart(&modelarts.Error{Fate: modelarts.FateNotSent})
 		d, err := r.writeOutcome(ctx, written, f, true, func(obj *v1alpha1.DatasetSync) decision {
 			return unsent(obj, &r.settings, f)
 		})

@@ -323,6 +323,11 @@ func TestDecide(t *testing.T) {
 			obj:    object(running(func(run *v1alpha1.Run) { run.BusyTime = microTime(at(60)) })), now: 20, task: baselineTask(),
 			want: "open 0/0 busy +1m0s, Ready=Unknown DatasetBusy, Reconciling, wait 5s",
 		},
+		"open: another request while it is busy": {
+			reason: "a request does not make the data set free: its minute goes on",
+			obj:    object(running(func(run *v1alpha1.Run) { run.BusyTime = microTime(at(60)) }), triggered), now: 20, task: baselineTask(),
+			want: "open 0/0 busy +1m0s, Ready=Unknown DatasetBusy, Reconciling, wait 5s",
+		},
 		"open: no Date where the promise needs one": {
 			reason: "without the service's clock a signature might live longer than the settle time",
 			obj:    object(running()), now: 60, task: modelarts.Task{ID: "t1", State: modelarts.StateCompleted, CreateTime: at(-3600)}, strict: true,

@@ -7,6 +7,8 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"datasetsync.dev/operator/api/v1alpha1"
 	"datasetsync.dev/operator/internal/simulator"
@@ -105,6 +107,25 @@ var _ = Describe("Credentials", func() {
 			Expect(w.clock.Now().Sub(began)).To(BeNumerically("<=", time.Minute))
 		})
 	}
+
+	It("are not the token of a ServiceAccount, which is not for the service", func(ctx SpecContext) {
+		w := newWorld(ctx, func(c *simulator.Config) { c.Token = "CANARY-TOKEN" })
+		account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Name: "robot", Namespace: w.namespace}}
+		Expect(w.client.Create(ctx, account)).To(Succeed())
+		Expect(w.client.Create(ctx, &corev1.Secret{
+			ObjectMeta: metav1.ObjectMeta{
+				Name: "robot-token", Namespace: w.namespace, Annotations: map[string]string{corev1.ServiceAccountNameKey: "robot"},
+			},
+			Type: corev1.SecretTypeServiceAccountToken, StringData: map[string]string{keyToken: "CANARY-TOKEN"},
+		})).To(Succeed())
+		w.create(ctx, "cats", withSecret("robot-token"))
+		w.pass(ctx, "cats")
+		obj := w.get(ctx, "cats")
+		Expect(hasReason(v1alpha1.ReasonCredentialsInvalid)(obj)).To(BeTrue())
+		Expect(isStalled(obj)).To(BeTrue())
+		Expect(message(obj)).To(ContainSubstring("kubernetes.io/service-account-token"))
+		Expect(w.calls()).To(BeZero())
+	})
 
 	It("that the service refuses stall the object until the Secret changes", func(ctx SpecContext) {
 		w := newWorld(ctx)

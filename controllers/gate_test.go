@@ -119,6 +119,18 @@ func TestGate(t *testing.T) {
 				condition(v1alpha1.StalledCondition, metav1.ConditionTrue, v1alpha1.ReasonTaskFailed)),
 			want: "rest: none, Ready=False TaskFailed, Stalled",
 		},
+		"suspended and stalled by its Secret": {
+			reason: "what keeps a run from being opened is no failure of the last one",
+			obj: object(suspended, condition(v1alpha1.ReadyCondition, metav1.ConditionFalse, v1alpha1.ReasonCredentialsNotFound),
+				condition(v1alpha1.StalledCondition, metav1.ConditionTrue, v1alpha1.ReasonCredentialsNotFound)),
+			want: "rest: none, Ready=True Suspended",
+		},
+		"suspended and stalled by its Secret before its first sync": {
+			reason: "not yet",
+			obj: object(created, suspended, condition(v1alpha1.ReadyCondition, metav1.ConditionFalse, v1alpha1.ReasonCredentialsInvalid),
+				condition(v1alpha1.StalledCondition, metav1.ConditionTrue, v1alpha1.ReasonCredentialsInvalid)),
+			want: "rest: none, Ready=Unknown Suspended",
+		},
 		"created suspended": {
 			reason: "not yet",
 			obj:    object(created, suspended), want: "rest: none, Ready=Unknown Suspended",

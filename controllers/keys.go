@@ -11,10 +11,10 @@ import (
 )
 
 const (
-	// maxAuthFailures is after how many refusals of a key nobody calls with it:
-	// the service locks a key for everybody after five in a row.
+	// maxAuthFailures is after how many refusals of a key in a row nobody calls
+	// with it: the service locks a key for everybody after five in a row.
 	maxAuthFailures = 3
-	// authWindow is within which time they count, and how long nobody calls.
+	// authWindow is how long a refusal counts, and how long nobody calls.
 	authWindow = 6 * time.Minute
 	// probeWait is how soon to come back while another object tries a key first;
 	// if that takes longer, the waits grow with it.
@@ -43,8 +43,10 @@ type key struct {
 	looks, starts *rate.Limiter
 	// pausedUntil is until when the service asked to be left alone.
 	pausedUntil time.Time
-	// failures are the latest refusals of the key in a row.
-	failures []time.Time
+	// refusals counts the refusals of the key in a row, the last of them at
+	// refusedAt.
+	refusals  int
+	refusedAt time.Time
 	// proven is true once the service has accepted the key; until then one
 	// object tries at a time.
 	proven, probing bool
@@ -123,29 +125,36 @@ func (k *keys) report(ref keyRef, failure *modelarts.Error, pause, now time.Time
 	one.probing = false
 	switch {
 	case failure == nil:
-		one.proven, one.failures = true, nil
+		one.proven, one.refusals = true, 0
 	case failure.HTTPStatus == 0 || failure.Class == modelarts.ClassTransient:
 	case failure.Class == modelarts.ClassAuthentication:
-		one.proven = false
-		one.failures = append(one.failures, now)
-		one.failures = one.failures[max(0, len(one.failures)-maxAuthFailures):]
+		one.refuse(now)
 	case failure.Class == modelarts.ClassThrottled:
 		if pause.After(one.pausedUntil) {
 			one.pausedUntil = pause
 		}
 	default:
-		one.proven, one.failures = true, nil
+		one.proven, one.refusals = true, 0
 	}
+}
+
+// refuse counts a refusal. Those before a hold are not forgotten when it ends: the
+// service may count them still, so after a hold there is one try, not three.
+func (o *key) refuse(now time.Time) {
+	if o.refusals < maxAuthFailures && now.After(o.release()) {
+		o.refusals = 0
+	}
+	o.proven, o.refusedAt = false, now
+	o.refusals++
 }
 
 // held reports whether the key was refused too often of late.
 func (o *key) held(now time.Time) bool {
-	return len(o.failures) == maxAuthFailures && now.Before(o.release()) &&
-		o.failures[maxAuthFailures-1].Sub(o.failures[0]) <= authWindow
+	return o.refusals >= maxAuthFailures && now.Before(o.release())
 }
 
 // release is when a key that is held may be tried again.
-func (o *key) release() time.Time { return o.failures[len(o.failures)-1].Add(authWindow) }
+func (o *key) release() time.Time { return o.refusedAt.Add(authWindow) }
 
 // get returns the entry of a key.
 func (k *keys) get(ref keyRef, now time.Time) *key {

@@ -78,7 +78,7 @@ func (p *pass) takeIn(obs observation) {
 	target := p.wanted()
 	run := &v1alpha1.Run{Cause: p.cause(), Target: target, RequestedTime: *microTime(p.now)}
 	if old := p.st.Run; old != nil && !p.due.target {
-		run.RequestedTime, run.LostAnswers = old.RequestedTime, old.LostAnswers
+		run.RequestedTime, run.LostAnswers, run.BusyTime = old.RequestedTime, old.LostAnswers, old.BusyTime
 	}
 	if obs.err == nil {
 		run.Baseline = baselineOf(obs.task)
@@ -264,13 +264,13 @@ func (p *pass) inStep() bool {
 func (p *pass) showSuspended() {
 	n := note{v1alpha1.ReasonSuspended, "spec.suspend is true: nothing is started until it is false."}
 	switch ready := p.ready(); {
-	case p.st.Run == nil && ready == metav1.ConditionFalse && !p.stalledBy(v1alpha1.ReasonInvalidSpec):
+	case p.st.Run == nil && ready == metav1.ConditionFalse && !p.waits():
 		// The failure stays in sight.
 	case p.inStep() && p.scheduleErr != nil:
 		p.rest()
 	case p.inStep(), ready == metav1.ConditionTrue && !p.due.request():
 		p.settle(metav1.ConditionTrue, n)
-	case ready == metav1.ConditionFalse:
+	case ready == metav1.ConditionFalse && p.st.HandledTarget != nil:
 		p.settle(metav1.ConditionFalse, n)
 	default:
 		p.settle(metav1.ConditionUnknown, n)
@@ -278,6 +278,13 @@ func (p *pass) showSuspended() {
 	if stageOf(p.st.Run) <= stageOpen {
 		p.syncing(false, n)
 	}
+}
+
+// waits reports whether an object without a run is stalled by what keeps the next
+// one from being opened, and not by how the last one ended.
+func (p *pass) waits() bool {
+	return p.stalledBy(v1alpha1.ReasonInvalidSpec) || p.stalledBy(v1alpha1.ReasonCredentialsNotFound) ||
+		p.stalledBy(v1alpha1.ReasonCredentialsInvalid) || p.stalledBy(v1alpha1.ReasonAuthenticationFailed)
 }
 
 // showResumed takes back what was shown while the object was suspended.

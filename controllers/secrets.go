@@ -112,7 +112,7 @@ func (s *secrets) read(ctx context.Context, key types.NamespacedName, refused st
 	case standing != nil:
 		return s.unusable(key, object.ResourceVersion, standing, now), nil
 	}
-	credentials, err := parseCredentials(object.Data)
+	credentials, err := credentialsOf(&object)
 	if err != nil {
 		n := note{v1alpha1.ReasonCredentialsInvalid, fmt.Sprintf("The Secret %q cannot be used: %s.", key.Name, err)}
 		return s.unusable(key, object.ResourceVersion, &problem{note: n, stalled: true}, now), nil
@@ -219,7 +219,17 @@ func missingProblem(name string) *problem {
 		"There is no Secret %q in this namespace: create it with the keys %s and %s, or %s.", name, keyAccessKey, keySecretKey, keyToken)}}
 }
 
-// parseCredentials reads a Secret. It takes nothing but the known keys, and its
+// credentialsOf reads a Secret. One that holds the token of a ServiceAccount has a
+// key of the right name and was made for this cluster, not for the service: who
+// may write a DatasetSync could have it sent away, without the right to read it.
+func credentialsOf(object *corev1.Secret) (modelarts.Credentials, error) {
+	if object.Type == corev1.SecretTypeServiceAccountToken {
+		return modelarts.Credentials{}, fmt.Errorf("it is of the type %s, and such a token is not sent to the service", object.Type)
+	}
+	return parseCredentials(object.Data)
+}
+
+// parseCredentials reads the data of a Secret. It takes nothing but the known keys, and its
 // errors name keys and never values.
 func parseCredentials(data map[string][]byte) (modelarts.Credentials, error) {
 	get := func(key string) string { return strings.TrimSpace(string(data[key])) }

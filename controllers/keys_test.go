@@ -1,0 +1,55 @@
+package controllers
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"datasetsync.dev/operator/internal/modelarts"
+)
+
+// TestARefusedKeyIsTriedRarely asks at some seconds whether a key may be tried,
+// and tells at which of them that was let through.
+func TestARefusedKeyIsTriedRarely(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		asked []int
+		// taken is at which second the service takes the key, 0 for never.
+		taken int
+		tried []int
+	}{
+		"three times in a row, then not for six minutes": {
+			asked: []int{0, 10, 20, 30, 379}, tried: []int{0, 10, 20},
+		},
+		"after a hold once, not three times: the service counts on": {
+			asked: []int{0, 10, 20, 400, 410, 759, 800, 810}, tried: []int{0, 10, 20, 400, 800},
+		},
+		"anew once it was taken": {
+			asked: []int{0, 10, 20, 400, 410, 420, 430, 440}, taken: 400, tried: []int{0, 10, 20, 400, 410, 420, 430},
+		},
+		"refusals of long ago do not count": {
+			asked: []int{0, 10, 380, 390, 400, 410}, tried: []int{0, 10, 380, 390, 400},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			k, ref := newKeys(0, 0), keyRef{id: "key"}
+			var tried []int
+			for _, second := range c.asked {
+				now := at(second)
+				if a := k.admit(ref, true, false, now); a.blocked != nil || a.wait > 0 {
+					continue
+				}
+				tried = append(tried, second)
+				var answer *modelarts.Error
+				if second != c.taken || second == 0 {
+					answer = &modelarts.Error{Class: modelarts.ClassAuthentication, HTTPStatus: 401}
+				}
+				k.report(ref, answer, now, now)
+			}
+			if diff := cmp.Diff(c.tried, tried); diff != "" {
+				t.Errorf("tries in seconds (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
