@@ -66,6 +66,17 @@ enumerate: ## Run every fault with every crash, and every pair of faults.
 simulate: ## Run random worlds for a minute; SIMULATE=200000: that many, an hour.
 	@SIMULATE=$(or $(SIMULATE),1m) go test ./internal/proof/simulate -run TestSeeds -timeout 5h -count=1 -v
 
+FUZZTIME ?= 1m
+
+.PHONY: fuzz
+fuzz: ## Fuzz every decoder and the reconciler, FUZZTIME each; what fails becomes a test.
+	@for package in ./controllers ./internal/modelarts ./internal/proof/hostile; do \
+		for target in $$(go test -list '^Fuzz' $$package | grep '^Fuzz'); do \
+			echo "$$package $$target"; \
+			go test $$package -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) || exit 1; \
+		done; \
+	done
+
 .PHONY: chaos
 chaos: ## Kill, stop and cut off real managers; SIZE=full: 500 kills and 100 fail-overs, an hour.
 	@assets=$$(hack/controlplane/assets) && cd hack/chaos && KUBEBUILDER_ASSETS=$$assets go run . --size=$(or $(SIZE),ci)

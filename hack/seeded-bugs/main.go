@@ -46,7 +46,7 @@ func run(ctx context.Context, only string, every bool) error {
 		return err
 	}
 	fmt.Println("without a bug, every suite has to pass")
-	for _, s := range suites(t.dir) {
+	for _, s := range suites() {
 		c, err := s.run(ctx, t.dir)
 		if err != nil {
 			return err
@@ -87,7 +87,7 @@ func try(ctx context.Context, t *tree, patch string, every bool) result {
 	if r.broken = t.compile(ctx); r.broken != nil {
 		return r
 	}
-	for _, s := range suites(t.dir) {
+	for _, s := range suites() {
 		c, err := s.run(ctx, t.dir)
 		if r.broken = err; err != nil {
 			return r
