@@ -124,7 +124,7 @@ verify: verify-generated lint api-lint ## Check what CI checks besides the tests
 	@go vet ./...
 	@go mod tidy -diff
 	@go run ./hack/apidocs -check
-	@for module in controlplane manifests chaos kubectl-dsync; do (cd hack/$$module && go mod tidy -diff) || exit 1; done
+	@for module in controlplane manifests chaos e2e kubectl-dsync; do (cd hack/$$module && go mod tidy -diff) || exit 1; done
 	@echo "verify: passed"
 
 .PHONY: verify-generated
@@ -166,7 +166,17 @@ build-installer: ## Write dist/install.yaml, everything that a cluster needs, wi
 undeploy: ## Remove all of it again, and with the CRD every DatasetSync.
 	@$(KUBECTL) delete --ignore-not-found -k config/default
 
+# What `make test-e2e` changes to in mid-run: it may be IMG under another tag.
+IMG2 ?= $(IMG)-next
+SIMULATOR_IMG ?= modelarts-simulator:latest
+
+.PHONY: test-e2e
+test-e2e: ## Test IMG, IMG2 and SIMULATOR_IMG in the cluster of KUBECONFIG, end to end.
+	@echo "building bin/e2e/e2e (the first time takes a minute or two) …"
+	@go build -C hack/e2e -o ../../bin/e2e/e2e .
+	@exec bin/e2e/e2e -kubectl="$(KUBECTL)" -image='$(IMG)' -next-image='$(IMG2)' -simulator-image='$(SIMULATOR_IMG)'
+
 .PHONY: help
 help: ## Show this list.
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} \
-		/^[a-z-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' Makefile
+		/^[a-z0-9-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' Makefile

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"net/http"
 	"os"
 	"slices"
 	"testing"
@@ -64,42 +65,57 @@ func granted(t *testing.T, manifests []byte) []string {
 	return slices.Sorted(maps.Keys(set))
 }
 
-// used returns what the manager asked of the API server's resources, from the
-// audit log. A request that was forbidden fails the test.
-func (c *cluster) used(t *testing.T) []string {
+// request is one that the API server answered, from its audit log.
+type request struct {
+	Verb, RequestURI string
+	User             struct{ Username string }
+	ResponseStatus   struct{ Code int }
+	ObjectRef        *struct{ APIGroup, Resource, Subresource, Name string }
+}
+
+// requests returns all requests for a resource, in the order of their answers.
+func (c *cluster) requests(t *testing.T) []request {
 	t.Helper()
 	file, err := os.Open(c.audit)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer file.Close()
-	set := map[string]bool{}
+	var all []request
 	lines := bufio.NewScanner(file)
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
-		var event struct {
-			Verb, RequestURI string
-			User             struct{ Username string }
-			ResponseStatus   struct{ Code int }
-			ObjectRef        *struct{ APIGroup, Resource, Subresource string }
-		}
-		if err := json.Unmarshal(lines.Bytes(), &event); err != nil {
+		var r request
+		if err := json.Unmarshal(lines.Bytes(), &r); err != nil {
 			t.Fatal(err)
 		}
-		if event.ObjectRef == nil || event.User.Username != "system:serviceaccount:"+systemNamespace+":"+managerAccount {
-			continue
+		if r.ObjectRef != nil {
+			all = append(all, r)
 		}
-		g := grant{verb: event.Verb, group: event.ObjectRef.APIGroup, resource: event.ObjectRef.Resource}
-		if sub := event.ObjectRef.Subresource; sub != "" {
-			g.resource += "/" + sub
-		}
-		if event.ResponseStatus.Code == 403 {
-			t.Errorf("the manager was refused: %s %s", g, event.RequestURI)
-		}
-		set[g.String()] = true
 	}
 	if err := lines.Err(); err != nil {
 		t.Fatal(err)
+	}
+	return all
+}
+
+// used returns what the manager asked of the API server's resources. A request
+// that was forbidden fails the test.
+func (c *cluster) used(t *testing.T) []string {
+	t.Helper()
+	set := map[string]bool{}
+	for _, r := range c.requests(t) {
+		if r.User.Username != "system:serviceaccount:"+systemNamespace+":"+managerAccount {
+			continue
+		}
+		g := grant{verb: r.Verb, group: r.ObjectRef.APIGroup, resource: r.ObjectRef.Resource}
+		if sub := r.ObjectRef.Subresource; sub != "" {
+			g.resource += "/" + sub
+		}
+		if r.ResponseStatus.Code == http.StatusForbidden {
+			t.Errorf("the manager was refused: %s %s", g, r.RequestURI)
+		}
+		set[g.String()] = true
 	}
 	return slices.Sorted(maps.Keys(set))
 }

@@ -32,6 +32,7 @@ func realPlans() []string {
 		"policy=default answer=task-id kube=recreated@patch#2",
 		"policy=default answer=task-id kube=stale@get#2",
 		"policy=default answer=task-id crash=late@patch#1",
+		"policy=default answer=task-id crash=late@patch#2",
 		"policy=strict answer=empty service=reset-after@start#1 kube=conflict@patch#2 crash=after-effect@patch#1",
 		"policy=strict answer=task-id service=silence+@start#1",
 		"policy=hold answer=task-id crash=before@start#1",
@@ -149,7 +150,8 @@ type recordedWriter struct {
 	client recordedClient
 }
 
-// Patch changes a status.
+// Patch changes a status. A write that is on its way arrives, even if the process
+// that sent it has crashed, and its context has ended with it.
 func (w recordedWriter) Patch(ctx context.Context, obj client.Object, patch client.Patch, opts ...client.SubResourcePatchOption) error {
-	return w.client.record(obj, w.SubResourceWriter.Patch(ctx, obj, patch, slices.Clip(opts)...))
+	return w.client.record(obj, w.SubResourceWriter.Patch(context.WithoutCancel(ctx), obj, patch, slices.Clip(opts)...))
 }
