@@ -209,6 +209,23 @@ var _ = Describe("The outcome of a start", func() {
 		Expect(w.get(ctx, "cats").Status.Run).To(BeNil())
 	})
 
+	It("does not reach one that a backup brought back, status and all", func(ctx SpecContext) {
+		w := newWorld(ctx)
+		w.create(ctx, "cats")
+		w.hooks.afterStart = func() {
+			w.hooks = hooks{}
+			old := w.get(ctx, "cats")
+			Expect(w.client.Delete(ctx, old)).To(Succeed())
+			restored := w.create(ctx, "cats")
+			restored.Status = old.Status
+			Expect(w.client.Status().Update(ctx, restored)).To(Succeed())
+		}
+		w.pass(ctx, "cats")
+		Expect(stageOf(w.get(ctx, "cats").Status.Run)).To(Equal(stageUnknown))
+		Expect(w.follow(ctx, "cats", isReady).Status.History[0].Origin).To(Equal(v1alpha1.OriginAdopted), "it is found by looking")
+		Expect(w.starts("cats")).To(Equal(1))
+	})
+
 	It("does not overwrite what another replica has found meanwhile", func(ctx SpecContext) {
 		w := newWorld(ctx)
 		w.create(ctx, "cats")

@@ -16,6 +16,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
 
 	"datasetsync.dev/operator/api/v1alpha1"
 	"datasetsync.dev/operator/internal/modelarts"
@@ -145,7 +146,16 @@ func (r *Reconciler) carryOut(ctx context.Context, obj *v1alpha1.DatasetSync, d 
 			m.nextLook, m.lost = f.now.Add(d.wait), d.lost
 		}
 	})
-	return ctrl.Result{RequeueAfter: d.wait}, nil
+	return ctrl.Result{RequeueAfter: d.wait, Priority: new(priorityOf(d.status.Run))}, nil
+}
+
+// priorityOf puts looks at tasks that are under way behind all else that is due:
+// such a look loses nothing by being late, and somebody waits for a start.
+func priorityOf(run *v1alpha1.Run) int {
+	if stageOf(run) == stageFollowing {
+		return handler.LowPriority
+	}
+	return 0
 }
 
 // facts gathers what a decision rests on. What is decided on a look counts from
