@@ -27,7 +27,7 @@ const (
 	// budget is how long after its decision a start may be sent.
 	budget = 10 * time.Second
 	// steps is how long the weather of a world is bad.
-	steps = 320
+	steps = 120
 )
 
 // tenant is a namespace with a project and keys of its own.
