@@ -98,6 +98,9 @@ func newManager(o *options.Options) (ctrl.Manager, error) {
 		return nil, fmt.Errorf("find the API server: %w", err)
 	}
 	cfg.QPS, cfg.Burst = float32(o.KubeQPS), o.KubeBurst
+	if o.KubeQPS == 0 {
+		cfg.QPS = -1 // To client-go 0 is a limit of 5.
+	}
 	grace := o.Settings.RequestTimeout + shutdownMargin
 	mgr, err := ctrl.NewManager(cfg, ctrl.Options{
 		Scheme:                        scheme,

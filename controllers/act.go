@@ -2,8 +2,10 @@ package controllers
 
 import (
 	"context"
+	"errors"
 	"time"
 
+	"github.com/go-logr/logr"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"datasetsync.dev/operator/api/v1alpha1"
@@ -21,6 +23,9 @@ func (r *Reconciler) act(ctx context.Context, written *v1alpha1.DatasetSync, f f
 		d, err := r.writeOutcome(ctx, written, f, true, func(obj *v1alpha1.DatasetSync) decision {
 			return unsent(obj, &r.settings, f)
 		})
+		if errors.Is(err, errOrphaned) {
+			err = nil // Nothing was sent.
+		}
 		return r.concluded(logger, d, err)
 	}
 	a := r.send(ctx, seen, now)
@@ -29,9 +34,6 @@ func (r *Reconciler) act(ctx context.Context, written *v1alpha1.DatasetSync, f f
 	r.Metrics.observeStart(a.err)
 	if a.err != nil {
 		logger.Info("A start was not taken.", "fate", a.err.Fate.String(), "error", a.err.Error())
-		if a.err.Fate == modelarts.FateUnknown {
-			return decision{start: true, wait: r.settings.PollMin}
-		}
 	} else {
 		logger.Info("A start was taken.", "task", a.started.TaskID, "request", a.started.RequestID)
 	}
@@ -57,8 +59,12 @@ func (r *Reconciler) send(ctx context.Context, seen sight, now time.Time) answer
 
 // concluded marks a decision as that of a pass that has called the service. An
 // outcome that could not be written is found by looking, as after a crash.
-func (r *Reconciler) concluded(logger interface{ Error(error, string, ...any) }, d decision, err error) decision {
-	if err != nil {
+func (r *Reconciler) concluded(logger logr.Logger, d decision, err error) decision {
+	switch {
+	case errors.Is(err, errOrphaned):
+		r.Metrics.orphans.Inc()
+		logger.Info("The outcome of a start finds no run that waits for it.")
+	case err != nil:
 		logger.Error(err, "The outcome of a start is not recorded; it is looked for instead.")
 	}
 	d.start = true

@@ -168,7 +168,7 @@ var _ = Describe("A failure", func() {
 		w := newWorld(ctx)
 		w.service.AddFault(simulator.Fault{Kind: "answer", Operation: simulator.OperationStart, Code: "ModelArts.1002", Message: "OBS operation failed."})
 		w.create(ctx, "cats", withRetryLimit(2))
-		for n, says := range []string{"it is started again", "it is started again (start 2 of at most 3)", "spec.retryLimit allows no start after 3"} {
+		for n, says := range []string{"it is started again (start 2 of at most 3)", "it is started again (start 3 of at most 3)", "spec.retryLimit allows no start after 3"} {
 			obj := w.follow(ctx, "cats", func(obj *v1alpha1.DatasetSync) bool { return obj.Status.Run.Failures == int32(n)+1 })
 			Expect(message(obj)).To(Equal("The start was refused: ModelArts.1002: OBS operation failed; " + says + "."))
 		}

@@ -35,6 +35,12 @@ func (p *pass) stalledBy(reason string) bool {
 	return c != nil && c.Reason == reason
 }
 
+// saysWhy reports whether Ready tells a reason already.
+func (p *pass) saysWhy(reason string) bool {
+	c := meta.FindStatusCondition(p.st.Conditions, v1alpha1.ReadyCondition)
+	return c != nil && c.Reason == reason
+}
+
 // syncing says whether a task of the data set is under way.
 func (p *pass) syncing(active bool, n note) {
 	status := metav1.ConditionFalse

@@ -110,6 +110,8 @@ type decision struct {
 	events []event
 	// closed is the run that ends.
 	closed *closed
+	// skipped is true when a scheduled time was passed over.
+	skipped bool
 	// begun is the run whose task is known from now on.
 	begun *v1alpha1.Run
 }
@@ -130,6 +132,7 @@ func newPass(obj *v1alpha1.DatasetSync, s *Settings, f facts) *pass {
 	p := &pass{facts: f, Settings: s, obj: obj, st: *obj.Status.DeepCopy()}
 	p.observeGeneration()
 	p.trimHistory()
+	p.dropFuture()
 	p.readSchedule()
 	p.due = p.findDue()
 	p.showResumed()
@@ -198,7 +201,7 @@ func decide(obj *v1alpha1.DatasetSync, s *Settings, f facts, obs observation) de
 func (p *pass) row(obs observation) decision {
 	run := p.st.Run
 	stage := stageOf(run)
-	if stage != stageOpen && run.RetryTime != nil {
+	if run.RetryTime != nil && (stage != stageOpen || run.SecretVersion != "") {
 		run.Failures, run.RetryTime, run.SecretVersion = 0, nil, ""
 	}
 	if run.Baseline == nil {
@@ -349,7 +352,7 @@ func (p *pass) following(obs observation) decision {
 	if p.now.Sub(p.decision.lost.since) >= lostAfter && p.decision.lost.looks >= lostLooks {
 		return p.lose("The task is no longer shown by the service" + idText(run.Task.ID) + ".")
 	}
-	return p.done(p.poll(p.now.Sub(run.Task.SeenTime.Time)))
+	return p.await(p.taskNote(modelarts.State(run.Task.State)), v1alpha1.ReasonTaskTimedOut, p.poll(p.now.Sub(run.Task.SeenTime.Time)))
 }
 
 // followed: the latest task is the one that is followed. The terminal word of a
@@ -409,8 +412,10 @@ func (p *pass) taskFailed(obs observation) decision {
 	case run.Nonce != "" && !run.Accepted && obs.sent.Before(settles):
 		p.failing(note{v1alpha1.ReasonRetrying, text + "; what follows is decided once the fate of the last start is settled."})
 		return p.done(p.until(settles))
-	case class == modelarts.ClassPermanent || p.due.target || p.obj.Spec.Suspend || run.Attempt >= p.attemptLimit():
+	case class == modelarts.ClassPermanent || p.due.target || run.Attempt >= p.attemptLimit():
 		return p.fail(note{v1alpha1.ReasonTaskFailed, text + p.usedText() + "."})
+	case p.obj.Spec.Suspend:
+		return p.fail(note{v1alpha1.ReasonTaskFailed, text + "; it is not started again, since spec.suspend is true."})
 	}
 	p.backToOpen()
 	run.Baseline = baselineOf(obs.task)
@@ -453,11 +458,32 @@ func (p *pass) late() bool {
 	return p.now.Sub(since) > p.taskTimeout()
 }
 
+// startTime returns since when a start is out. A time that is still to come is of
+// a clock that was ahead: then it is since this process knows of the start.
 func (p *pass) startTime() time.Time {
-	if t := p.st.Run.StartTime; t != nil {
+	switch t := p.st.Run.StartTime; {
+	case t == nil:
+		return p.st.Run.RequestedTime.Time
+	case t.After(p.now) && !p.nonceSeen.IsZero():
+		return p.nonceSeen
+	default:
 		return t.Time
 	}
-	return p.st.Run.RequestedTime.Time
+}
+
+// dropFuture drops waits that are longer than any that is ever decided: they were
+// stored by a clock that was ahead, and end when that time comes at last.
+func (p *pass) dropFuture() {
+	run := p.st.Run
+	if run == nil {
+		return
+	}
+	if run.RetryTime != nil && run.RetryTime.Sub(p.now) > max(p.RetryMax, modelarts.MaxRetryAfter) {
+		run.RetryTime = nil
+	}
+	if run.BusyTime != nil && run.BusyTime.Sub(p.now) > busyDelay {
+		run.BusyTime = nil
+	}
 }
 
 func (p *pass) taskTimeout() time.Duration {

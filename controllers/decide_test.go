@@ -323,6 +323,40 @@ func TestDecide(t *testing.T) {
 			obj:    object(running(func(run *v1alpha1.Run) { run.BusyTime = microTime(at(60)) })), now: 20, task: baselineTask(),
 			want: "open 0/0 busy +1m0s, Ready=Unknown DatasetBusy, Reconciling, wait 5s",
 		},
+		"open: busy until a time that only a clock that was ahead can have stored": {
+			reason: "nothing waits for a clock's mistake to come true",
+			obj:    object(running(func(run *v1alpha1.Run) { run.BusyTime = microTime(at(86400)) })), now: 20, task: baselineTask(),
+			want: "START, unknown 1/0, Ready=Unknown Starting, Reconciling",
+		},
+		"open: somebody else's task, seen with another Secret than the one that was refused": {
+			reason: "the refusal is over, and with it its delay",
+			obj:    object(running(retryAt(300), func(run *v1alpha1.Run) { run.Failures, run.SecretVersion = 1, "7" })), now: 20,
+			task: modelarts.Task{ID: "t0", State: modelarts.StateRunning, CreateTime: at(-7200), Date: at(20)},
+			want: "open 0/0, Ready=Unknown AwaitingOtherTask, Reconciling, Syncing, wait 5s",
+		},
+		"accepted: since a time that is still to come": {
+			reason: "a clock was ahead: it counts since this process knows of the start",
+			obj: object(running(attempts(1), func(run *v1alpha1.Run) {
+				run.Nonce, run.Accepted, run.StartTime = "n", true, microTime(at(86400))
+			})), now: 300, task: baselineTask(),
+			want: "none, closed Failed, Ready=False TaskLost, Stalled",
+		},
+		"following: the baseline's time of creation, without ids": {
+			reason: "the record lags: neither its success nor its failure is ours",
+			obj: object(running(attempts(1), func(run *v1alpha1.Run) {
+				run.Nonce, run.Accepted, run.StartTime = "n", true, microTime(t0)
+				run.Baseline.TaskID = ""
+				run.Task = &v1alpha1.RunTask{ID: "t2", SeenTime: *microTime(t0), Origin: v1alpha1.OriginStarted}
+			})), now: 45,
+			task: modelarts.Task{State: modelarts.StateCompleted, CreateTime: at(-3600), Date: at(45)},
+			want: "following t2 Started 1/0, Ready=Unknown TaskQueued, Reconciling, wait 11.25s",
+		},
+		"following: shown no more, after a look that failed": {
+			reason: "the words are of what is known, not of the look that failed",
+			obj:    object(running(follows), condition(v1alpha1.ReadyCondition, metav1.ConditionUnknown, v1alpha1.ReasonServiceUnavailable)),
+			now:    45, task: modelarts.Task{State: modelarts.StateNotExist, Date: at(45)},
+			want: "following t2 Started 1/0, Ready=Unknown TaskQueued, Reconciling, wait 11.25s",
+		},
 		"open: another request while it is busy": {
 			reason: "a request does not make the data set free: its minute goes on",
 			obj:    object(running(func(run *v1alpha1.Run) { run.BusyTime = microTime(at(60)) }), triggered), now: 20, task: baselineTask(),
@@ -468,7 +502,7 @@ func TestDecide(t *testing.T) {
 		"following: COMPLETED without an id": {
 			reason: "no id and nothing against it: shortly after the start the baseline would look the same",
 			obj:    object(running(follows, sparse("COMPLETED"))), now: 20, task: bare(modelarts.StateCompleted),
-			want: "following  Started 1/0, Ready=Unknown Requested, Reconciling, wait 5s",
+			want: "following  Started 1/0, Ready=Unknown TaskQueued, Reconciling, wait 5s",
 		},
 		"following: COMPLETED without an id after a while": {
 			reason: "the service took the start: what it shows now is that task",
@@ -537,12 +571,12 @@ func TestDecide(t *testing.T) {
 		"following: the baseline again": {
 			reason: "a lagging record: look again",
 			obj:    object(running(follows)), now: 10, task: baselineTask(),
-			want: "following t2 Started 1/0, Ready=Unknown Requested, Reconciling, wait 5s",
+			want: "following t2 Started 1/0, Ready=Unknown TaskQueued, Reconciling, wait 5s",
 		},
 		"following: NOT_EXIST, twice in two minutes": {
 			reason: "two minutes and three looks",
 			obj:    object(running(follows)), now: 200, lost: lost{since: at(10), looks: 1}, task: bare(modelarts.StateNotExist),
-			want: "following t2 Started 1/0, Ready=Unknown Requested, Reconciling, wait 50s",
+			want: "following t2 Started 1/0, Ready=Unknown TaskQueued, Reconciling, wait 50s",
 		},
 		"following: NOT_EXIST, three times in two minutes": {
 			reason: "the task is not shown any more, and is not started again",

@@ -50,6 +50,10 @@ func TestGate(t *testing.T) {
 			reason: "its target is not the handled one",
 			obj:    object(created), want: "look: none",
 		},
+		"a retry that only a clock that was ahead can have stored": {
+			reason: "nothing waits for a clock's mistake to come true",
+			obj:    object(running(retryAt(86400))), want: "look: open 0/0, Ready=Unknown Requested, Reconciling",
+		},
 		"another trigger": {
 			reason: "a change asks for one more",
 			obj:    object(triggered), want: "look: none, Ready=True Succeeded",
@@ -206,6 +210,24 @@ func TestGate(t *testing.T) {
 	}
 }
 
+func TestAScheduledTimeOfAClockThatWasAhead(t *testing.T) {
+	t.Parallel()
+	d := gate(object(daily(400*86400)), &table, facts{now: t0})
+	first := gate(object(func(obj *v1alpha1.DatasetSync) { obj.Spec.Schedule = "@daily" }), &table, facts{now: t0})
+	if diff := cmp.Diff(first.status.NextSyncTime, d.status.NextSyncTime); diff != "" {
+		t.Errorf("the next time, a year ahead before, against that of a new schedule (-want +got):\n%s", diff)
+	}
+}
+
+func TestAStartThatIsNeverSentInTimeIsShownAsStalled(t *testing.T) {
+	t.Parallel()
+	obj := object(running(attempts(1), func(run *v1alpha1.Run) { run.Nonce, run.StartTime = "n", microTime(at(7300)) }))
+	d := unsent(obj, &table, facts{now: at(7300)})
+	if got, want := summary(d), "open 0/0, Ready=False ServiceUnavailable, Stalled, wait 10m0s"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
 func TestConclude(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -224,6 +246,11 @@ func TestConclude(t *testing.T) {
 		"2xx without": {
 			reason: "accepted; the status will tell",
 			want:   "accepted 1/0, Ready=Unknown Starting, Reconciling, wait 5s",
+		},
+		"2xx with the id of the task before": {
+			reason:  "that task is not ours; the status will tell",
+			started: modelarts.Started{TaskID: "t1"},
+			want:    "accepted 1/0, Ready=Unknown Starting, Reconciling, wait 5s",
 		},
 		"2xx with an error code": {
 			reason: "the attempt is kept, since something may have been started; not again before a look 15 s later",

@@ -51,7 +51,9 @@ type key struct {
 	// object tries at a time.
 	proven, probing bool
 	probeStart      time.Time
-	used            time.Time
+	// silent is true if the last try of a key that is not proven got no answer.
+	silent bool
+	used   time.Time
 }
 
 // admission is the answer to the question whether to call now.
@@ -83,6 +85,9 @@ func (k *keys) admit(ref keyRef, start, paid bool, now time.Time) admission {
 	case one.held(now):
 		n := note{v1alpha1.ReasonAuthenticationFailed, "The service refused this access key several times: to keep it from being locked nobody calls with it for six minutes, or until the Secret changes."}
 		return admission{blocked: &blocked{note: n, stalled: true, wait: one.release().Sub(now)}}
+	case one.probing && one.silent:
+		n := note{v1alpha1.ReasonServiceUnavailable, "The service did not answer when this access key was tried; the objects that use it try one after the other."}
+		return admission{blocked: &blocked{note: n, wait: max(probeWait, now.Sub(one.probeStart))}}
 	case one.probing:
 		return admission{wait: max(probeWait, now.Sub(one.probeStart))}
 	}
@@ -122,11 +127,12 @@ func (k *keys) report(ref keyRef, failure *modelarts.Error, pause, now time.Time
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	one := k.get(ref, now)
-	one.probing = false
+	one.probing, one.silent = false, false
 	switch {
 	case failure == nil:
 		one.proven, one.refusals = true, 0
 	case failure.HTTPStatus == 0 || failure.Class == modelarts.ClassTransient:
+		one.silent = !one.proven
 	case failure.Class == modelarts.ClassAuthentication:
 		one.refuse(now)
 	case failure.Class == modelarts.ClassThrottled:

@@ -5,8 +5,36 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"datasetsync.dev/operator/api/v1alpha1"
 	"datasetsync.dev/operator/internal/modelarts"
 )
+
+// TestWhoWaitsForASilentServiceIsTold: while one object tries a key, the others
+// wait; once the service did not answer, they are told why.
+func TestWhoWaitsForASilentServiceIsTold(t *testing.T) {
+	t.Parallel()
+	k, ref := newKeys(0, 0), keyRef{id: "key"}
+	try := func(second int) string {
+		a := k.admit(ref, true, false, at(second))
+		switch {
+		case a.blocked != nil:
+			return a.blocked.reason
+		case a.wait > 0:
+			return "waits"
+		default:
+			return "tries"
+		}
+	}
+	got := []string{try(0), try(1)}
+	k.report(ref, &modelarts.Error{Class: modelarts.ClassTransient}, at(10), at(10))
+	got = append(got, try(11), try(12))
+	k.report(ref, nil, at(20), at(20))
+	got = append(got, try(21), try(22))
+	want := []string{"tries", "waits", "tries", v1alpha1.ReasonServiceUnavailable, "tries", "tries"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("objects that ask for a key (-want +got):\n%s", diff)
+	}
+}
 
 // TestARefusedKeyIsTriedRarely asks at some seconds whether a key may be tried,
 // and tells at which of them that was let through.

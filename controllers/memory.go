@@ -43,7 +43,10 @@ func (m *Memory) recall(obj *v1alpha1.DatasetSync, now time.Time) remembered {
 	if r.uid != obj.UID {
 		r = remembered{uid: obj.UID}
 	}
-	if run := obj.Status.Run; run != nil && run.Nonce != r.nonce {
+	switch run := obj.Status.Run; {
+	case run == nil:
+		r = remembered{uid: r.uid, slot: r.slot}
+	case run.Nonce != r.nonce:
 		r.nonce, r.nonceSeen = run.Nonce, now
 	}
 	m.keep(key, r)

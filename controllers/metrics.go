@@ -125,6 +125,9 @@ func (m *Metrics) observe(d decision, now time.Time) {
 		m.runs.WithLabelValues(string(c.outcome), c.reason).Inc()
 		m.runDuration.WithLabelValues(string(c.outcome)).Observe(now.Sub(c.run.RequestedTime.Time).Seconds())
 	}
+	if d.skipped {
+		m.runs.WithLabelValues(string(v1alpha1.OutcomeSkipped), "").Inc()
+	}
 	for _, e := range d.events {
 		if e.reason == eventDuplicateSuspected {
 			m.duplicates.Inc()

@@ -52,6 +52,10 @@ func TestMetrics(t *testing.T) {
 				"datasetsync_runs_total{outcome=Failed,reason=TaskFailed} 1",
 			},
 		},
+		"a scheduled time that was passed over": {
+			func(m *Metrics) { m.observe(decision{skipped: true}, now) },
+			[]string{"datasetsync_runs_total{outcome=Skipped,reason=} 1"},
+		},
 		"a task of ours": {
 			func(m *Metrics) { m.observe(decision{begun: run(2*time.Second, v1alpha1.OriginStarted)}, now) },
 			[]string{"datasetsync_start_delay_seconds{} 2"},

@@ -108,8 +108,18 @@ func same(latest modelarts.Task, run *v1alpha1.Run, now time.Time) bool {
 	case !latest.CreateTime.IsZero() && task.CreateTime != nil:
 		return latest.CreateTime.Equal(task.CreateTime.Time)
 	default:
-		return !mayBeBaseline(latest, run, now)
+		return !isBaseline(latest, run.Baseline) && !mayBeBaseline(latest, run, now)
 	}
+}
+
+// isBaseline reports whether an answer is certainly of the task before ours, or of
+// one before that.
+func isBaseline(latest modelarts.Task, base *v1alpha1.Baseline) bool {
+	if base == nil {
+		return false
+	}
+	v, known := compareIdentity(latest, base, graceAfterStart)
+	return known && v == notNewer
 }
 
 // mayBeBaseline reports whether an answer without identity may still be the

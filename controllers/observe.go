@@ -73,20 +73,20 @@ func (r *Reconciler) observe(ctx context.Context, obj *v1alpha1.DatasetSync, d d
 	if d.look == lookIfSecretChanged {
 		refused = obj.Status.Run.SecretVersion
 	}
-	read, err := r.secrets.read(ctx, secretKey(obj), refused, f.now)
+	use := secretUse{secretKey(obj), r.settings.endpoint(d.target.Region)}
+	read, err := r.secrets.read(ctx, use, refused, f.now)
 	if err != nil {
 		return sight{}, err
 	}
 	if read.blocked != nil {
 		return blockedSight(read.blocked, d.wait), nil
 	}
-	endpoint := r.settings.endpoint(d.target.Region)
-	key := keyRef{id: read.credentials.KeyID(), endpoint: endpoint}
+	key := keyRef{id: read.credentials.KeyID(), endpoint: use.endpoint}
 	a := r.keys.admit(key, stageOf(obj.Status.Run) <= stageUnknown, !slot.IsZero(), f.now)
 	switch {
 	case a.blocked != nil && a.blocked.stalled:
 		p := &problem{note: a.blocked.note, stalled: true, until: f.now.Add(a.blocked.wait)}
-		return blockedSight(r.secrets.unusable(read.key, read.version, p, f.now).blocked, a.blocked.wait), nil
+		return blockedSight(r.secrets.unusable(use, read.version, p, f.now).blocked, a.blocked.wait), nil
 	case a.blocked != nil:
 		return blockedSight(a.blocked, 0), nil
 	case a.reserved:
@@ -95,6 +95,8 @@ func (r *Reconciler) observe(ctx context.Context, obj *v1alpha1.DatasetSync, d d
 	case a.wait > 0:
 		return sight{wait: a.wait, slot: slot}, nil
 	}
+	// The token is spent, whatever becomes of this pass.
+	r.Memory.update(obj, func(m *remembered) { m.slot = time.Time{} })
 	return r.look(ctx, d.target, read, key, a), nil
 }
 
@@ -116,11 +118,13 @@ func (r *Reconciler) look(ctx context.Context, t v1alpha1.Target, read secret, k
 		looked: true, credentials: read.credentials, key: key, release: a.unused,
 		target: modelarts.Target{Endpoint: key.endpoint, ProjectID: t.ProjectID, DatasetID: t.DatasetID},
 	}
+	// A call that panics tells nothing of the key, and must not keep it.
+	failure := &modelarts.Error{Class: modelarts.ClassTransient}
+	defer func() { r.report(key, failure, r.Clock.Now()) }()
 	s.sent, s.secretVersion = r.Clock.Now(), read.version
 	task, err := r.API.LatestSync(ctx, s.target, s.credentials)
-	s.received = r.Clock.Now()
-	s.task, s.err = task, asError(err)
-	r.report(key, s.err, s.received)
+	failure = asError(err)
+	s.received, s.task, s.err = r.Clock.Now(), task, failure
 	return s
 }
 

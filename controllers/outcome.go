@@ -29,7 +29,11 @@ func (p *pass) again(t trouble) decision {
 	run := p.st.Run
 	run.Failures++
 	late := p.late() && !t.failed
-	delay := max(p.delay(t, run.Failures), t.atLeast)
+	failures := run.Failures
+	if t.failed { // What merely could not be read meanwhile does not count.
+		failures = run.Attempt
+	}
+	delay := max(p.delay(t, failures), t.atLeast)
 	if late {
 		delay = max(delay, p.RetryMax)
 	}
@@ -44,6 +48,8 @@ func (p *pass) again(t trouble) decision {
 		p.stall(n)
 	case late:
 		p.stall(note{lateReason(n.reason), n.message + p.lateText()})
+	case t.failed && p.refusedForGood():
+		p.failing(note{v1alpha1.ReasonRetrying, t.text + "; the service is looked at once more before that is believed."})
 	case t.failed:
 		p.failing(note{v1alpha1.ReasonRetrying, t.text + p.nextText() + "."})
 	default:
@@ -78,6 +84,7 @@ func (p *pass) delay(t trouble, failures int32) time.Duration {
 // run is not to be had any more.
 func (p *pass) lookFailed(obs observation) decision {
 	err := obs.err
+	p.decision.lost = p.lost
 	open := stageOf(p.st.Run) == stageOpen
 	if err.Class == modelarts.ClassPermanent && (open || p.due.target) {
 		p.st.ErrorCode, p.st.ErrorMsg = err.Code, err.Message
@@ -106,7 +113,7 @@ func conclude(obj *v1alpha1.DatasetSync, s *Settings, f facts, a answer) decisio
 	}
 	run := p.st.Run
 	run.Accepted = true
-	if a.started.TaskID == "" {
+	if id := a.started.TaskID; id == "" || (run.Baseline != nil && id == run.Baseline.TaskID) {
 		p.progress(note{v1alpha1.ReasonStarting, "The service took the start; its task is not shown yet."})
 		return p.done(p.PollMin)
 	}
@@ -172,8 +179,8 @@ func (p *pass) busy(t trouble) decision {
 func unsent(obj *v1alpha1.DatasetSync, s *Settings, f facts) decision {
 	p := newPass(obj, s, f)
 	p.giveBack()
-	p.progress(note{v1alpha1.ReasonRequested, "The start could not be sent in time and is tried again."})
-	return p.done(p.RetryMin)
+	n := note{v1alpha1.ReasonRequested, "The start could not be sent in time, since recording it took too long, and is tried again."}
+	return p.await(n, v1alpha1.ReasonServiceUnavailable, p.RetryMin)
 }
 
 // reasonOf names what went wrong.

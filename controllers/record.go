@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -43,7 +44,7 @@ func refusedWrite(err error) bool {
 func (r *Reconciler) tell(written *v1alpha1.DatasetSync, d decision) {
 	r.Metrics.observe(d, r.Clock.Now())
 	for _, e := range d.events {
-		r.Recorder.Eventf(written, nil, e.kind, e.reason, e.action, "%s", cut(e.message, maxEventMessage))
+		r.Recorder.Eventf(written, nil, e.kind, e.reason, e.action, "%s", cutBytes(e.message, maxEventMessage))
 	}
 }
 
@@ -54,6 +55,9 @@ func (r *Reconciler) withdraw(ctx context.Context, obj *v1alpha1.DatasetSync, f 
 	_, err := r.writeOutcome(ctx, obj, f, false, func(live *v1alpha1.DatasetSync) decision {
 		return unsent(live, &r.settings, f)
 	})
+	if errors.Is(err, errOrphaned) {
+		return nil
+	}
 	return err
 }
 
@@ -72,16 +76,14 @@ func (r *Reconciler) writeOutcome(
 		if !fresh {
 			held, err = r.holder(ctx, obj, f.nonce)
 		}
-		if err == nil && held == nil {
-			return decision{wait: r.settings.PollMin}, nil
-		}
-		if err == nil {
-			d := conclude(held)
-			var written *v1alpha1.DatasetSync
-			if written, err = r.record(ctx, held, d.status); err == nil {
-				r.tell(written, d)
+		switch {
+		case held != nil:
+			var d decision
+			if d, err = r.conclude(ctx, held, conclude); err == nil {
 				return d, nil
 			}
+		case err == nil || errors.Is(err, errOrphaned):
+			return decision{wait: r.settings.PollMin}, err
 		}
 		if !r.Clock.Now().Before(deadline) {
 			return decision{wait: r.settings.PollMin}, fmt.Errorf("write the outcome of a start: %w", err)
@@ -92,9 +94,23 @@ func (r *Reconciler) writeOutcome(
 	}
 }
 
-// holder reads the object past the cache. It returns nil if the object is gone,
-// or if its run no longer waits for the outcome of the start with this nonce:
-// there is nothing left to write.
+// conclude writes what came of a start, once.
+func (r *Reconciler) conclude(ctx context.Context, held *v1alpha1.DatasetSync, conclude func(*v1alpha1.DatasetSync) decision) (decision, error) {
+	d := conclude(held)
+	written, err := r.record(ctx, held, d.status)
+	if err != nil {
+		return decision{}, err
+	}
+	r.tell(written, d)
+	return d, nil
+}
+
+// errOrphaned is the outcome of a start that no run holds any more: the object is
+// gone, or another start was paid for since.
+var errOrphaned = errors.New("no run holds this start any more")
+
+// holder reads the object past the cache. It returns nil if its run knows the
+// outcome of the start with this nonce already: there is nothing left to write.
 func (r *Reconciler) holder(ctx context.Context, obj *v1alpha1.DatasetSync, nonce string) (*v1alpha1.DatasetSync, error) {
 	live := &v1alpha1.DatasetSync{}
 	err := r.Live.Get(ctx, client.ObjectKeyFromObject(obj), live)
@@ -102,9 +118,9 @@ func (r *Reconciler) holder(ctx context.Context, obj *v1alpha1.DatasetSync, nonc
 	switch {
 	case err != nil && !apierrors.IsNotFound(err):
 		return nil, fmt.Errorf("read the object: %w", err)
-	case err != nil || live.UID != obj.UID || stageOf(run) != stageUnknown || run.Nonce != nonce:
-		r.Metrics.orphans.Inc()
-		log.FromContext(ctx).Info("The outcome of a start finds no run that waits for it.", "nonce", nonce)
+	case err != nil || live.UID != obj.UID || run == nil || run.Nonce != nonce:
+		return nil, errOrphaned
+	case stageOf(run) != stageUnknown:
 		return nil, nil //nolint:nilnil // Nothing to write to is an answer, not an error.
 	default:
 		return live, nil

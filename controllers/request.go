@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -160,7 +161,7 @@ func (p *pass) exhausted() decision {
 		reason = v1alpha1.ReasonTaskFailed
 	}
 	text := "The answer to the last start was lost, and no task came of it"
-	if p.st.ErrorCode+p.st.ErrorMsg != "" {
+	if reason == v1alpha1.ReasonTaskFailed || p.st.ErrorCode+p.st.ErrorMsg != "" {
 		text = "The last error: " + p.errorText()
 	}
 	return p.fail(note{reason, text + p.usedText() + "."})
@@ -249,8 +250,30 @@ func (p *pass) rest() {
 		p.settle(metav1.ConditionTrue, p.successNote())
 	case meta.IsStatusConditionTrue(p.st.Conditions, v1alpha1.ReconcilingCondition):
 		// What was on the way after a failure was taken back.
-		p.stall(note{v1alpha1.ReasonTaskFailed, "The last sync failed: " + p.errorText() + "."})
+		p.stall(p.failedNote())
 	}
+	if c := meta.FindStatusCondition(p.st.Conditions, v1alpha1.StalledCondition); c != nil && !p.inStep() {
+		p.stall(note{c.Reason, p.withSchedule(c.Message)})
+	}
+}
+
+// failedNote tells of a last run that did not succeed, as far as status still does.
+func (p *pass) failedNote() note {
+	if p.st.ErrorCode+p.st.ErrorMsg == "" {
+		return note{v1alpha1.ReasonTaskFailed, "The last sync did not succeed: see status.history."}
+	}
+	return note{v1alpha1.ReasonTaskFailed, "The last sync failed: " + p.errorText() + "."}
+}
+
+// withSchedule has the words of a failure tell as well that the schedule cannot be
+// used, as long as that is so: the one does not hide the other.
+func (p *pass) withSchedule(message string) string {
+	const also = " Nor can the schedule be used: "
+	message, _, _ = strings.Cut(message, also)
+	if p.scheduleErr == nil {
+		return message
+	}
+	return cut(message+also+p.scheduleErr.Error(), maxMessage)
 }
 
 // inStep reports whether the last run that closed succeeded, and nobody has
@@ -289,9 +312,15 @@ func (p *pass) waits() bool {
 
 // showResumed takes back what was shown while the object was suspended.
 func (p *pass) showResumed() {
+	if p.obj.Spec.Suspend {
+		return
+	}
+	if c := meta.FindStatusCondition(p.st.Conditions, v1alpha1.SyncingCondition); c != nil && c.Reason == v1alpha1.ReasonSuspended {
+		p.syncing(false, note{v1alpha1.ReasonRequested, "No task of the data set is known to be under way."})
+	}
 	c := meta.FindStatusCondition(p.st.Conditions, v1alpha1.ReadyCondition)
 	switch {
-	case c == nil || c.Reason != v1alpha1.ReasonSuspended || p.obj.Spec.Suspend:
+	case c == nil || c.Reason != v1alpha1.ReasonSuspended:
 	case c.Status == metav1.ConditionTrue:
 		p.settle(metav1.ConditionTrue, p.successNote())
 	default:
@@ -302,7 +331,8 @@ func (p *pass) showResumed() {
 // showBlocked shows why the service cannot be asked. The run is kept.
 func (p *pass) showBlocked(b *blocked) decision {
 	switch {
-	case b.reason == "":
+	case b.reason == v1alpha1.ReasonServiceUnavailable && p.saysWhy(b.reason):
+		// The object's own call has told more.
 	case b.stalled || (b.reason == v1alpha1.ReasonCredentialsNotFound && p.stalledBy(b.reason)):
 		p.stall(b.note)
 	default:
@@ -333,6 +363,9 @@ func (p *pass) readSchedule() {
 		return
 	}
 	p.holdSchedule()
+	if next := p.st.NextSyncTime; next != nil && next.Sub(p.now) > restingCheck {
+		p.moveSchedule() // To where it is, unless a clock that was ahead has moved it.
+	}
 	p.skipMissed()
 }
 
@@ -356,6 +389,7 @@ func (p *pass) skipMissed() {
 	}
 	missed := *next
 	p.moveSchedule()
+	p.decision.skipped = true
 	p.remember(v1alpha1.HistoryEntry{
 		Cause: v1alpha1.CauseSchedule, Outcome: v1alpha1.OutcomeSkipped,
 		StartTime: missed, EndTime: metav1.NewTime(p.now),

@@ -306,6 +306,19 @@ var _ = Describe("A schedule that does not parse", func() {
 		w.create(ctx, "cats", withSchedule("every night"))
 		obj := w.follow(ctx, "cats", isStalled)
 		Expect(hasReason(v1alpha1.ReasonTaskFailed)(obj)).To(BeTrue())
+		told := func() string {
+			w.pass(ctx, "cats")
+			obj = w.get(ctx, "cats")
+			Expect(hasReason(v1alpha1.ReasonTaskFailed)(obj)).To(BeTrue())
+			Expect(isStalled(obj)).To(BeTrue())
+			return message(obj)
+		}
+		Expect(told()).To(And(ContainSubstring("ModelArts.4312"), ContainSubstring("spec.schedule")))
+		version := obj.ResourceVersion
+		told()
+		Expect(obj.ResourceVersion).To(Equal(version), "it is said once")
+		w.edit(ctx, "cats", withSchedule("@daily"))
+		Expect(told()).To(And(ContainSubstring("ModelArts.4312"), Not(ContainSubstring("schedule"))))
 	})
 })
 

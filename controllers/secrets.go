@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -10,6 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/validation"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"datasetsync.dev/operator/api/v1alpha1"
@@ -33,12 +35,21 @@ const (
 	secretWaitAge = 10 * time.Minute
 )
 
+var errSecretName = errors.New("no name of a Secret")
+
 // secrets reads Secrets by name and without a cache. A Secret that something
 // waits for is read once in a while for all objects together.
 type secrets struct {
 	reader client.Reader
 	mu     sync.Mutex
-	waits  map[types.NamespacedName]*secretWait
+	waits  map[secretUse]*secretWait
+}
+
+// secretUse is a Secret and the endpoint that its key is for: the same key may be
+// refused in one region and be good in another.
+type secretUse struct {
+	types.NamespacedName
+	endpoint string
 }
 
 // secretWait is a Secret that something waits for.
@@ -64,7 +75,7 @@ type problem struct {
 
 // secret is one read of a Secret.
 type secret struct {
-	key         types.NamespacedName
+	use         secretUse
 	version     string
 	credentials modelarts.Credentials
 	// blocked is why there are no credentials to use.
@@ -72,7 +83,7 @@ type secret struct {
 }
 
 func newSecrets(reader client.Reader) *secrets {
-	return &secrets{reader: reader, waits: map[types.NamespacedName]*secretWait{}}
+	return &secrets{reader: reader, waits: map[secretUse]*secretWait{}}
 }
 
 // secretKey names the Secret of an object: always one of its own namespace.
@@ -86,47 +97,59 @@ func secretKey(obj *v1alpha1.DatasetSync) types.NamespacedName {
 
 // read returns the credentials of a Secret. A version other than "" is one that
 // was refused: as long as the Secret has it, there is nothing to use.
-func (s *secrets) read(ctx context.Context, key types.NamespacedName, refused string, now time.Time) (secret, error) {
-	b, mayRead := s.waiting(key, refused, now)
+func (s *secrets) read(ctx context.Context, use secretUse, refused string, now time.Time) (secret, error) {
+	b, mayRead := s.waiting(use, refused, now)
 	if !mayRead {
-		return secret{key: key, blocked: b}, nil
+		return secret{use: use, blocked: b}, nil
 	}
-	defer s.readEnded(key)
+	defer s.readEnded(use)
 	var object corev1.Secret
-	err := s.reader.Get(ctx, key, &object)
+	err := s.get(ctx, use.NamespacedName, &object)
 	switch {
+	case errors.Is(err, errSecretName):
+		n := note{v1alpha1.ReasonCredentialsNotFound, fmt.Sprintf("spec.credentialsSecretRef.name: no Secret can be named %q.", use.Name)}
+		return s.unusable(use, "", &problem{note: n, stalled: true}, now), nil
 	case apierrors.IsNotFound(err):
-		return s.unusable(key, "", missingProblem(key.Name), now), nil
+		return s.unusable(use, "", missingProblem(use.Name), now), nil
 	case apierrors.IsForbidden(err):
-		n := note{v1alpha1.ReasonCredentialsNotFound, fmt.Sprintf("The operator may not read the Secret %q: see its RBAC.", key.Name)}
-		return s.unusable(key, "", &problem{note: n, stalled: true}, now), nil
+		n := note{v1alpha1.ReasonCredentialsNotFound, fmt.Sprintf("The operator may not read the Secret %q: see its RBAC.", use.Name)}
+		return s.unusable(use, "", &problem{note: n, stalled: true}, now), nil
 	case err != nil:
 		return secret{}, fmt.Errorf("read the Secret of the credentials: %w", err)
 	}
-	standing := s.standing(key, object.ResourceVersion, now)
+	standing := s.standing(use, object.ResourceVersion, now)
 	switch {
 	case object.ResourceVersion == refused:
-		waits := s.unusable(key, refused, standing, now)
+		waits := s.unusable(use, refused, standing, now)
 		waits.blocked.note = note{} // The object tells already what it waits for.
 		return waits, nil
 	case standing != nil:
-		return s.unusable(key, object.ResourceVersion, standing, now), nil
+		return s.unusable(use, object.ResourceVersion, standing, now), nil
 	}
 	credentials, err := credentialsOf(&object)
 	if err != nil {
-		n := note{v1alpha1.ReasonCredentialsInvalid, fmt.Sprintf("The Secret %q cannot be used: %s.", key.Name, err)}
-		return s.unusable(key, object.ResourceVersion, &problem{note: n, stalled: true}, now), nil
+		n := note{v1alpha1.ReasonCredentialsInvalid, fmt.Sprintf("The Secret %q cannot be used: %s.", use.Name, err)}
+		return s.unusable(use, object.ResourceVersion, &problem{note: n, stalled: true}, now), nil
 	}
-	s.found(key, object.ResourceVersion)
-	return secret{key: key, version: object.ResourceVersion, credentials: credentials}, nil
+	s.found(use, object.ResourceVersion)
+	return secret{use: use, version: object.ResourceVersion, credentials: credentials}, nil
+}
+
+// get reads a Secret. A name that no Secret can have is refused here: objects that
+// were stored by an older CRD may have one, and a client's error would tell nobody.
+func (s *secrets) get(ctx context.Context, key types.NamespacedName, object *corev1.Secret) error {
+	if len(validation.IsDNS1123Subdomain(key.Name)) > 0 {
+		return errSecretName
+	}
+	return s.reader.Get(ctx, key, object) //nolint:wrapcheck // The caller tells what it was for.
 }
 
 // waiting says whether an object may read the Secret, and if not, what it is
 // told. Of all that wait for one Secret, one reads it when that is due.
-func (s *secrets) waiting(key types.NamespacedName, refused string, now time.Time) (b *blocked, mayRead bool) {
+func (s *secrets) waiting(use secretUse, refused string, now time.Time) (b *blocked, mayRead bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	w := s.waits[key]
+	w := s.waits[use]
 	refusedOne := w != nil && refused != "" && w.version == refused
 	if w == nil || w.problem == nil && !refusedOne {
 		return nil, true
@@ -147,20 +170,20 @@ func (s *secrets) waiting(key types.NamespacedName, refused string, now time.Tim
 }
 
 // readEnded lets another object read a Secret.
-func (s *secrets) readEnded(key types.NamespacedName) {
+func (s *secrets) readEnded(use secretUse) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if w := s.waits[key]; w != nil {
+	if w := s.waits[use]; w != nil {
 		w.reading = false
 	}
 }
 
 // standing returns the problem of a version of a Secret that a read does not
 // end, nil if there is none.
-func (s *secrets) standing(key types.NamespacedName, version string, now time.Time) *problem {
+func (s *secrets) standing(use secretUse, version string, now time.Time) *problem {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	w := s.waits[key]
+	w := s.waits[use]
 	if w == nil || w.version != version || w.problem == nil || !now.Before(w.problem.until) {
 		return nil
 	}
@@ -169,36 +192,36 @@ func (s *secrets) standing(key types.NamespacedName, version string, now time.Ti
 
 // unusable notes that a Secret cannot be used as it is, and when it is read
 // again. A problem of nil concerns only objects whose call was refused.
-func (s *secrets) unusable(key types.NamespacedName, version string, p *problem, now time.Time) secret {
+func (s *secrets) unusable(use secretUse, version string, p *problem, now time.Time) secret {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	w := s.waits[key]
+	w := s.waits[use]
 	if w == nil || w.version != version {
 		s.sweep(now)
 		w = &secretWait{version: version, since: now, delay: secretCheckFirst / 2}
-		s.waits[key] = w
+		s.waits[use] = w
 	}
 	w.problem = p
 	w.delay = min(2*w.delay, secretCheckLast)
 	w.next = now.Add(w.delay)
-	return secret{key: key, version: version, blocked: w.blocked(now)}
+	return secret{use: use, version: version, blocked: w.blocked(now)}
 }
 
 // found ends the wait for a Secret that was read and can be used, unless some
 // objects still wait for another version.
-func (s *secrets) found(key types.NamespacedName, version string) {
+func (s *secrets) found(use secretUse, version string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if w := s.waits[key]; w != nil && (w.problem != nil || w.version != version) {
-		delete(s.waits, key)
+	if w := s.waits[use]; w != nil && (w.problem != nil || w.version != version) {
+		delete(s.waits, use)
 	}
 }
 
 // sweep drops waits that no object renews.
 func (s *secrets) sweep(now time.Time) {
-	for key, w := range s.waits {
+	for use, w := range s.waits {
 		if now.Sub(w.next) > secretWaitAge {
-			delete(s.waits, key)
+			delete(s.waits, use)
 		}
 	}
 }

@@ -13,8 +13,9 @@ import (
 const (
 	// maxMessage is how long a message of a condition may get.
 	maxMessage = 1024
-	// maxEventMessage is how long the message of an event may get.
-	maxEventMessage = 512
+	// maxEventMessage is how long the message of an event may get, in bytes: the API
+	// server refuses more.
+	maxEventMessage = 1024
 	// maxHistoryMessage is how long the message of a finished run may get.
 	maxHistoryMessage = 256
 )
@@ -110,7 +111,7 @@ func (p *pass) nextText() string {
 	if p.st.Run.Attempt >= p.attemptLimit() {
 		return p.usedText()
 	}
-	return "; it is started again" + p.attemptText()
+	return fmt.Sprintf("; it is started again (start %d of at most %d)", p.st.Run.Attempt+1, p.attemptLimit())
 }
 
 // usedText tells that no start is left.
@@ -140,6 +141,18 @@ func samplesText(s *v1alpha1.Samples) string {
 		}
 	}
 	return ": samples " + strings.Join(parts, ", ")
+}
+
+// cutBytes shortens a text to a number of bytes.
+func cutBytes(text string, length int) string {
+	if len(text) <= length {
+		return text
+	}
+	end := length - len("…")
+	for end > 0 && !utf8.RuneStart(text[end]) {
+		end--
+	}
+	return text[:end] + "…"
 }
 
 // cut shortens a text to a number of characters.

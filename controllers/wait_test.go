@@ -72,15 +72,16 @@ func (k *kubectl) script(ctx context.Context, text string) error {
 	return cmd.Run()
 }
 
-// documentedScript is the one that waits for success and failure.
-func documentedScript() string {
+// documentedScript is the one that waits for success and failure, for an object of
+// a namespace.
+func documentedScript(namespace, name string) string {
 	GinkgoHelper()
 	text, err := os.ReadFile("../docs/gitops.md")
 	Expect(err).NotTo(HaveOccurred())
 	_, script, found := strings.Cut(string(text), "```bash\n")
 	Expect(found).To(BeTrue())
 	script, _, _ = strings.Cut(script, "```")
-	return script
+	return strings.NewReplacer("-n vision", "-n "+namespace, "dsync/cats", "dsync/"+name).Replace(script)
 }
 
 const catsManifest = `
@@ -146,8 +147,8 @@ var _ = Describe("A script with kubectl", func() {
 		output, err := k.try(ctx, strings.ReplaceAll(catsManifest, "cats", "gone"), "apply", "--server-side", "-f", "-")
 		Expect(err).NotTo(HaveOccurred(), output)
 		k.run(ctx, "wait dsync/gone --for=condition=Stalled --timeout=60s")
-		Expect(k.script(ctx, documentedScript())).To(Succeed(), "the one for cats")
-		Expect(k.script(ctx, strings.ReplaceAll(documentedScript(), "cats", "gone"))).NotTo(Succeed())
+		Expect(k.script(ctx, documentedScript(w.namespace, "cats"))).To(Succeed(), "the one for cats")
+		Expect(k.script(ctx, documentedScript(w.namespace, "gone"))).NotTo(Succeed())
 
 		By("looking")
 		columns := strings.Split(k.run(ctx, "get dsync"), "\n")

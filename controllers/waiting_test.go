@@ -122,7 +122,9 @@ func wake(t *testing.T, s *secrets, reader *heldReader, now time.Time, answer er
 	t.Helper()
 	reader.reads.Store(0)
 	for range 16 {
-		go func() { _, _ = s.read(t.Context(), types.NamespacedName{Name: "keys"}, "", now) }()
+		go func() {
+			_, _ = s.read(t.Context(), secretUse{NamespacedName: types.NamespacedName{Name: "keys"}}, "", now)
+		}()
 	}
 	synctest.Wait()
 	for range reader.reads.Load() {
@@ -140,7 +142,7 @@ func TestWorkersThatWakeTogetherReadASecretOnce(t *testing.T) {
 		missing := apierrors.NewNotFound(schema.GroupResource{Resource: "secrets"}, "keys")
 		wake(t, s, reader, t0, missing)
 
-		w := s.waits[types.NamespacedName{Name: "keys"}]
+		w := s.waits[secretUse{NamespacedName: types.NamespacedName{Name: "keys"}}]
 		for range 4 {
 			if n := wake(t, s, reader, w.next, missing); n != 1 {
 				t.Errorf("the Secret was read %d times, want once", n)
@@ -173,7 +175,7 @@ func (goodReader) Get(_ context.Context, _ client.ObjectKey, obj client.Object, 
 func TestASecretWhoseKeyIsHeldIsReadEverMoreRarely(t *testing.T) {
 	t.Parallel()
 	s := newSecrets(goodReader{})
-	key := types.NamespacedName{Name: "keys"}
+	key := secretUse{NamespacedName: types.NamespacedName{Name: "keys"}}
 	hold := &problem{note: note{v1alpha1.ReasonAuthenticationFailed, "held"}, stalled: true, until: t0.Add(authWindow)}
 	now := t0.Add(s.unusable(key, "1", hold, t0).blocked.wait)
 	var seconds []int

@@ -190,7 +190,7 @@ func fitError(t *testing.T, e *Error) {
 	fit(t, "message", e.Message, maxMessage)
 	fit(t, "request id", e.RequestID, maxRequestID)
 	fit(t, "line", e.Error(), 4*maxMessage)
-	if e.RetryAfter != 0 && (e.RetryAfter < minRetryAfter || e.RetryAfter > maxRetryAfter) {
+	if e.RetryAfter != 0 && (e.RetryAfter < minRetryAfter || e.RetryAfter > MaxRetryAfter) {
 		t.Errorf("retry after %v", e.RetryAfter)
 	}
 }

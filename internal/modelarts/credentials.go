@@ -27,15 +27,16 @@ var (
 	errBadCredentials = errors.New("the credentials hold characters that are not visible ASCII")
 )
 
-// KeyID is a fingerprint of the key pair or the token, 16 hexadecimal digits: who
-// counts calls or failures of a key counts by it. It does not lead back to them.
-// The security token is not part of it: it does not make another key pair.
+// KeyID is a fingerprint of the credentials, 16 hexadecimal digits: who counts
+// calls or failures of a key counts by it. It does not lead back to them. All of
+// them are part of it: a pair that was refused for want of its security token is
+// worth another try once it has one.
 func (c Credentials) KeyID() string {
-	kind, id, secret := "token", c.Token, ""
+	parts := []string{"token", c.Token}
 	if c.signs() {
-		kind, id, secret = "key pair", c.AccessKey, c.SecretKey
+		parts = []string{"key pair", c.AccessKey, c.SecretKey, c.SecurityToken}
 	}
-	sum := sha256.Sum256([]byte(strings.Join([]string{kind, id, secret}, "\x00")))
+	sum := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
 	return hex.EncodeToString(sum[:8])
 }
 

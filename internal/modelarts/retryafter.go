@@ -9,10 +9,10 @@ import (
 	"time"
 )
 
-const (
-	minRetryAfter = time.Second
-	maxRetryAfter = 30 * time.Minute
-)
+// MaxRetryAfter is the longest that an answer can ask to wait.
+const MaxRetryAfter = 30 * time.Minute
+
+const minRetryAfter = time.Second
 
 var (
 	// deltaPattern is Retry-After in seconds. The sign is not allowed (RFC 9110,
@@ -57,11 +57,11 @@ func windowUnit(name string) time.Duration {
 func clampSeconds(digits string, unit time.Duration) time.Duration {
 	n, _ := strconv.ParseInt(digits, 10, 64)
 	if n > math.MaxInt64/int64(unit) {
-		return maxRetryAfter
+		return MaxRetryAfter
 	}
 	return clampWait(time.Duration(max(n, 0)) * unit)
 }
 
 func clampWait(d time.Duration) time.Duration {
-	return min(max(d, minRetryAfter), maxRetryAfter)
+	return min(max(d, minRetryAfter), MaxRetryAfter)
 }

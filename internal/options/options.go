@@ -30,7 +30,8 @@ type Options struct {
 	Settings controllers.Settings
 	// Concurrency is how many objects are worked on at once.
 	Concurrency int
-	// KubeQPS and KubeBurst limit the calls of the API server.
+	// KubeQPS and KubeBurst limit the calls of the API server; a KubeQPS of 0 leaves
+	// that to the API server.
 	KubeQPS   float64
 	KubeBurst int
 	// Namespaces are watched; all if empty.
@@ -65,6 +66,8 @@ func Parse(args []string) (*Options, error) {
 	selector := fs.String("watch-selector", "", "Label selector of the objects to work on; empty: all.")
 	fs.BoolVar(&o.Version, "version", false, "Print version, commit and Go version, and exit.")
 	o.Log.BindFlags(fs)
+	// The library's text tells its own default.
+	fs.Lookup("zap-time-encoding").Usage = "How times are logged: rfc3339nano (if unset), rfc3339, iso8601, epoch, millis or nano."
 	config.RegisterFlags(fs)
 	if err := fs.Parse(args); err != nil {
 		return nil, err //nolint:wrapcheck // It has been printed, with the usage.
@@ -93,8 +96,8 @@ func (o *Options) bindService(fs *flag.FlagSet) {
 
 func (o *Options) bindCluster(fs *flag.FlagSet) {
 	fs.IntVar(&o.Concurrency, "concurrency", 16, "Objects worked on at once.")
-	fs.Float64Var(&o.KubeQPS, "kube-api-qps", 200, "Calls a second of the API server.")
-	fs.IntVar(&o.KubeBurst, "kube-api-burst", 400, "Calls of the API server that may come at once.")
+	fs.Float64Var(&o.KubeQPS, "kube-api-qps", 0, "Calls a second of the API server for one kind of object; 0: no limit but its own priority and fairness.")
+	fs.IntVar(&o.KubeBurst, "kube-api-burst", 400, "Calls of the API server that may come at once, where --kube-api-qps limits them.")
 	fs.BoolVar(&o.LeaderElect, "leader-elect", false, "Have one replica at a time do the work.")
 	fs.DurationVar(&o.LeaseDuration, "leader-elect-lease-duration", 15*time.Second, "How long the others wait before they take over.")
 	fs.DurationVar(&o.RenewDeadline, "leader-elect-renew-deadline", 10*time.Second, "How long the leader tries to renew before it gives up.")
@@ -162,6 +165,8 @@ func (o *Options) validate() error {
 	refuse(s.RetryMin <= 0 || s.RetryMax < s.RetryMin, "--retry-min must be positive and not above --retry-max")
 	refuse(s.QPS < 0, "--api-qps must not be negative")
 	refuse(s.Burst < 2, "--api-burst must be at least 2: one call to look, one to start")
+	refuse(o.KubeQPS < 0, "--kube-api-qps must not be negative")
+	refuse(o.KubeBurst < 1, "--kube-api-burst must be at least 1")
 	refuse(o.Concurrency < 1, "--concurrency must be at least 1")
 	return errors.Join(problems...)
 }
@@ -171,11 +176,11 @@ func validateURL(address string) error {
 	switch {
 	case err != nil:
 		return fmt.Errorf("%q is no URL: %w", address, err)
-	case (u.Scheme != "https" && u.Scheme != "http") || u.Host == "":
+	case (u.Scheme != "https" && u.Scheme != "http") || u.Hostname() == "":
 		return fmt.Errorf("%q is no http or https URL", address)
 	case strings.ContainsFunc(u.Host, func(r rune) bool { return r <= ' ' || r > '~' }):
 		return fmt.Errorf("%q has a host that is not plain ASCII: write it as it stands in DNS", address)
-	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
+	case u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
 		return fmt.Errorf("%q has a user, a query or a fragment", u.Redacted())
 	}
 	return nil

@@ -36,7 +36,7 @@ func TestDefaults(t *testing.T) {
 			t.Errorf("--%s is %s, want %s", name, c.got, c.want)
 		}
 	}
-	if s.QPS != 5 || s.Burst != 10 || o.Concurrency != 16 || o.KubeQPS != 200 || o.KubeBurst != 400 {
+	if s.QPS != 5 || s.Burst != 10 || o.Concurrency != 16 || o.KubeQPS != 0 || o.KubeBurst != 400 {
 		t.Errorf("limits: %v %v %v %v %v", s.QPS, s.Burst, o.Concurrency, o.KubeQPS, o.KubeBurst)
 	}
 	if o.LeaderElect || !o.MetricsSecure || o.MetricsAddress != ":8443" || o.ProbeAddress != ":8081" {
@@ -59,6 +59,7 @@ func TestRefusals(t *testing.T) {
 		"--retry-max=1s":                          "--retry-min",
 		"--api-qps=-1":                            "--api-qps",
 		"--api-burst=1":                           "--api-burst",
+		"--kube-api-qps=-1":                       "--kube-api-qps must not be negative",
 		"--concurrency=0":                         "--concurrency",
 		"--schedule-jitter=-1s":                   "--schedule-jitter",
 		"--watch-namespaces=a,B":                  "--watch-namespaces",

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"time"
 
+	"k8s.io/apimachinery/pkg/types"
+
 	"datasetsync.dev/operator/internal/modelarts"
 	"datasetsync.dev/operator/internal/simulator"
 )
@@ -74,13 +76,17 @@ func (c *checker) checkRefusals(u user, calls []*Call) {
 	}
 }
 
-// checkPauses: nobody calls while the service has asked not to. A start that was
-// decided before it asked may still be sent.
+// checkPauses: nobody calls while the service has asked not to. A start may still
+// be sent if its pass had looked before it asked.
 func (c *checker) checkPauses(u user, calls []*Call) {
 	var from, until time.Time
+	looked := map[types.NamespacedName]time.Time{}
 	for _, call := range calls {
-		decided := call.Operation == simulator.OperationStart && !call.Looked.After(from)
-		if call.At.After(from) && call.At.Before(until) && !decided {
+		under := call.Operation == simulator.OperationStart && !looked[call.Object].After(from)
+		if call.Operation == simulator.OperationLatest {
+			looked[call.Object] = call.At
+		}
+		if call.At.After(from) && call.At.Before(until) && !under {
 			c.fail("V7", u.process, "a call with the key %s at %s, and the service had asked for a pause until %s", u.key, call.At, until)
 			return
 		}

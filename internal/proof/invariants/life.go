@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"datasetsync.dev/operator/api/v1alpha1"
 )
 
@@ -122,13 +124,22 @@ func tookInSchedule(a, b *v1alpha1.DatasetSyncStatus) bool {
 // movedOn reports whether the scheduled time moved on, and not because it was
 // skipped, held or another.
 func movedOn(a, b *v1alpha1.DatasetSyncStatus) bool {
-	if a.NextSyncTime == nil || b.NextSyncTime == nil || a.ObservedSchedule == nil || b.ObservedSchedule == nil ||
+	before := scheduled(a)
+	if before == nil || b.NextSyncTime == nil || a.ObservedSchedule == nil || b.ObservedSchedule == nil ||
 		a.ObservedSchedule.Schedule != b.ObservedSchedule.Schedule || a.ObservedSchedule.TimeZone != b.ObservedSchedule.TimeZone {
 		return false
 	}
 	skipped := len(b.History) > 0 && b.History[0].Outcome == v1alpha1.OutcomeSkipped &&
 		(len(a.History) == 0 || a.History[0].StartTime != b.History[0].StartTime)
-	return !skipped && b.NextSyncTime.After(a.NextSyncTime.Time)
+	return !skipped && b.NextSyncTime.After(before.Time)
+}
+
+// scheduled returns the next scheduled time of an object, also while it is held.
+func scheduled(st *v1alpha1.DatasetSyncStatus) *metav1.Time {
+	if st.NextSyncTime == nil && st.ObservedSchedule != nil {
+		return st.ObservedSchedule.HeldTime
+	}
+	return st.NextSyncTime
 }
 
 // requested returns when the latest of the requests of a span came to the API
