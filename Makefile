@@ -44,9 +44,10 @@ build: ## Compile bin/manager and bin/modelarts-simulator.
 	@go build -ldflags '$(LDFLAGS)' -o bin/modelarts-simulator ./hack/simulator
 
 .PHONY: test
-test: ## Run all tests; those that need an API server start one.
+test: ## Run the tests, also of the kubectl plugin; those that need an API server start one.
 	@KUBEBUILDER_ASSETS=$$(hack/controlplane/assets) || exit 1; export KUBEBUILDER_ASSETS; start=$$(date +%s); \
-	go test $(RACE) $(TESTFLAGS) ./...; status=$$?; \
+	status=0; go test $(RACE) $(TESTFLAGS) ./... || status=1; \
+	go -C hack/kubectl-dsync test $(RACE) $(TESTFLAGS) ./... || status=1; \
 	echo "test: $$([ $$status = 0 ] && echo passed || echo FAILED) after $$(($$(date +%s) - start)) s"; \
 	exit $$status
 
@@ -98,7 +99,7 @@ bench-counts: build ## Check the writes, calls and starts of a few runs, as CI d
 	@assets=$$(hack/controlplane/assets) && KUBEBUILDER_ASSETS=$$assets exec bin/bench/bench -phases=burst -objects=40 -task=15s
 
 .PHONY: generate
-generate: deepcopy manifests ## Regenerate all that is made from the types and markers.
+generate: deepcopy manifests apidocs ## Regenerate all that is made from the types and markers.
 
 .PHONY: deepcopy
 deepcopy: $(CONTROLLER_GEN) ## Regenerate the copy functions of the types.
@@ -110,6 +111,10 @@ manifests: $(CONTROLLER_GEN) ## Regenerate the CRD, the manager's ClusterRole an
 		output:crd:dir=$(GENERATED)config/crd/bases output:rbac:dir=$(GENERATED)config/rbac
 	@mkdir -p $(GENERATED)charts/datasetsync/files && cp $(GENERATED)config/crd/bases/*.yaml \
 		config/prometheus/alerts.yaml config/grafana/dashboard.json $(GENERATED)charts/datasetsync/files/
+
+.PHONY: apidocs
+apidocs: manifests ## Regenerate docs/fields.md from the CRD.
+	@mkdir -p $(GENERATED)docs && go run ./hack/apidocs $(GENERATED)
 
 .PHONY: lint
 lint: $(GOLANGCI_LINT) ## Lint the code.
@@ -123,7 +128,6 @@ api-lint: $(GOLANGCI_LINT) ## Lint the API types against the Kubernetes conventi
 verify: verify-generated lint api-lint ## Check what CI checks besides the tests; changes nothing.
 	@go vet ./...
 	@go mod tidy -diff
-	@go run ./hack/apidocs -check
 	@for module in controlplane manifests chaos e2e kubectl-dsync; do (cd hack/$$module && go mod tidy -diff) || exit 1; done
 	@echo "verify: passed"
 
@@ -131,7 +135,7 @@ verify: verify-generated lint api-lint ## Check what CI checks besides the tests
 verify-generated: ## Check that what is generated is up to date.
 	@rm -rf bin/.generated
 	@$(MAKE) --no-print-directory generate GENERATED=bin/.generated/
-	@for path in api/v1alpha1/zz_generated.deepcopy.go config/crd/bases config/rbac/role.yaml charts/datasetsync/files; do \
+	@for path in api/v1alpha1/zz_generated.deepcopy.go config/crd/bases config/rbac/role.yaml charts/datasetsync/files docs/fields.md; do \
 		git --no-pager diff --no-index $$path bin/.generated/$$path || { echo "$$path: run make generate"; exit 1; }; \
 	done
 

@@ -21,7 +21,7 @@ func TestThePageIsUpToDate(t *testing.T) {
 		t.Fatal(err)
 	}
 	if string(page) != string(read(t, pageFile)) {
-		t.Error(errOutOfDate)
+		t.Errorf("%s does not say what the CRD says: run make generate", pageFile)
 	}
 }
 

@@ -59,9 +59,7 @@ func newCluster(t *testing.T) *cluster {
 	c.endpoint = server.URL
 	c.write(t, "kubeconfig", string(env.KubeConfig))
 	c.environment = append(os.Environ(), "ROOT="+repository, "KUBECONFIG="+filepath.Join(c.dir, "kubeconfig"),
-		"PATH="+os.Getenv("KUBEBUILDER_ASSETS")+":"+os.Getenv("PATH"))
-	c.shell(t, "kubectl create namespace "+exampleNamespace)
-	c.shell(t, "kubectl config set-context --current --namespace="+exampleNamespace)
+		"PATH="+os.Getenv("KUBEBUILDER_ASSETS")+":"+c.dir+":"+os.Getenv("PATH"))
 	return c
 }
 
@@ -85,10 +83,17 @@ func (c *cluster) prepare(t *testing.T, command string) {
 	switch {
 	case strings.HasPrefix(command, "kubectl apply -f cats.yaml"):
 		c.startManager(t) // There is no node to run that of the Deployment.
-	case strings.HasPrefix(command, "kubectl wait --for=condition=Stalled"):
+	case strings.HasPrefix(command, "kubectl -n vision wait --for=condition=Stalled"):
 		c.service.AddFault(simulator.Fault{Kind: "answer", Operation: simulator.OperationLatest, Code: "ModelArts.4352", Count: 1})
-		c.shell(t, "kubectl annotate --overwrite dsync/cats modelarts.datasetsync.dev/requested-at=failing")
+		c.shell(t, "kubectl -n vision annotate --overwrite dsync/cats modelarts.datasetsync.dev/requested-at=failing")
+		c.shell(t, "kubectl -n vision wait --for=jsonpath='{.status.handledRequest}'=failing --timeout=30s dsync/cats")
 	}
+}
+
+// installPlugin builds the plugin of kubectl into the PATH of the commands.
+func (c *cluster) installPlugin(t *testing.T) {
+	t.Helper()
+	c.shell(t, `go -C "$ROOT/hack/kubectl-dsync" build -o "$PWD/kubectl-dsync" .`)
 }
 
 // startManager runs the manager beside the control plane.

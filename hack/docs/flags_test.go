@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"go.uber.org/zap/zapcore"
 
 	"datasetsync.dev/operator/internal/options"
 )
@@ -68,6 +69,32 @@ func usage(t *testing.T) string {
 		t.Fatalf("--help: %v, %v", parsed, err)
 	}
 	return strings.ReplaceAll(string(text), "\r", "")
+}
+
+// toldEncoding finds what the help and the page call the time encoding if unset.
+var toldEncoding = regexp.MustCompile("zap-time-encoding[^\\w]+(?:value\n.*: )?`?(\\w+)`? \\(?if unset")
+
+func TestTimesAreLoggedAsTold(t *testing.T) {
+	logged := func(args ...string) string {
+		o, err := options.Parse(args)
+		if err != nil {
+			t.Fatal(err)
+		}
+		encoder := zapcore.NewJSONEncoder(zapcore.EncoderConfig{TimeKey: "ts", EncodeTime: o.Log.TimeEncoder})
+		line, err := encoder.EncodeEntry(zapcore.Entry{Time: time.Unix(0, 1)}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return line.String()
+	}
+	for where, text := range map[string]string{"--help": usage(t), "docs/operations.md": read(t, "docs/operations.md")} {
+		told := toldEncoding.FindStringSubmatch(text)
+		if told == nil {
+			t.Errorf("%s does not tell", where)
+		} else if got, want := logged(), logged("--zap-time-encoding="+told[1]); got != want {
+			t.Errorf("%s says that %s is the default, which logs %s, and not %s", where, told[1], want, got)
+		}
+	}
 }
 
 // toldLease finds a row of the table of leases.

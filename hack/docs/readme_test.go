@@ -3,7 +3,6 @@ package docs
 import (
 	"encoding/json"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -60,21 +59,20 @@ func blocks(page string) []block {
 	return all
 }
 
+// begins is how commands begin: with a program, or by setting a variable.
+var begins = regexp.MustCompile(`^(kubectl|make|helm|git|\w+=)`)
+
 // isCommands tells commands from what they print.
 func (b block) isCommands() bool {
-	first, _, _ := strings.Cut(strings.TrimSpace(b.text), " ")
-	if name, _, assigned := strings.Cut(first, "="); assigned && name != "" {
-		return true
-	}
-	_, err := exec.LookPath(first)
-	return (b.language == "" || b.language == "sh" || b.language == "bash") && err == nil
+	return (b.language == "" || b.language == "sh" || b.language == "bash") && begins.MatchString(b.text)
 }
 
 // TestTheCommandsOfTheREADME does what the README says, in its order, as somebody
-// who works in the namespace of its example.
+// whose current namespace is another than that of its example.
 func TestTheCommandsOfTheREADME(t *testing.T) {
 	readme := read(t, "README.md")
 	c := newCluster(t)
+	c.installPlugin(t)
 	ran := 0
 	for _, b := range blocks(readme) {
 		switch {
@@ -94,8 +92,22 @@ func TestTheCommandsOfTheREADME(t *testing.T) {
 		c.shell(t, adapt(m[1]))
 		ran++
 	}
-	if ran < 8 {
+	if ran < 15 {
 		t.Errorf("only %d commands were run: are the blocks still understood?", ran)
+	}
+}
+
+// TestThePagesAskAsTheREADMEDoes compares the ways to ask by an annotation and to
+// wait, of which that of the README is run.
+func TestThePagesAskAsTheREADMEDoes(t *testing.T) {
+	asks := ""
+	for _, b := range blocks(read(t, "README.md")) {
+		if strings.Contains(b.text, "requested-at=") {
+			asks = b.text
+		}
+	}
+	if asks == "" || !strings.Contains(read(t, "docs/triggers.md"), asks) {
+		t.Errorf("docs/triggers.md does not ask as the README does:\n%s", asks)
 	}
 }
 
@@ -128,10 +140,11 @@ func excuse(line string) (why string, ok bool) {
 }
 
 // testColumns compares the head of a table that the README shows with the real one.
+// The README's is from the demo, whose kubeconfig has the namespace of its samples.
 func (c *cluster) testColumns(t *testing.T, session string) {
 	t.Helper()
 	shown := strings.Split(session, "\n")
-	head, _, _ := strings.Cut(c.shell(t, strings.TrimPrefix(shown[0], "$ ")), "\n")
+	head, _, _ := strings.Cut(c.shell(t, strings.Replace(shown[0], "$ kubectl", "kubectl -n "+exampleNamespace, 1)), "\n")
 	if got, want := strings.Fields(head), strings.Fields(shown[1]); strings.Join(got, " ") != strings.Join(want, " ") {
 		t.Errorf("%s shows the columns %q, and the README %q", shown[0], got, want)
 	}
