@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"datasetsync.dev/operator/api/v1alpha1"
@@ -78,26 +80,28 @@ func (s *stack) addFinished(ctx context.Context, n int) error {
 	if err := s.addAccounts(ctx, (n+perAccount-1)/perAccount); err != nil {
 		return err
 	}
-	status, err := s.finishedStatus(ctx)
+	pattern, err := s.finished(ctx)
 	if err != nil {
 		return err
 	}
-	return each(ctx, n, func(ctx context.Context, i int) error {
-		obj := object(account(i/perAccount), "rest", i)
-		if err := s.client.Create(ctx, obj); err != nil {
-			return err
+	return s.copyStored(ctx, pattern, n, func(obj *unstructured.Unstructured, i int) error {
+		one := object(account(i/perAccount), "rest", i)
+		obj.SetNamespace(one.Namespace)
+		obj.SetName(one.Name)
+		history, _, err := unstructured.NestedSlice(obj.Object, "status", "history")
+		for err == nil && len(history) < finishedRuns {
+			history = append(history, history[0])
 		}
-		before := obj.DeepCopy()
-		status.DeepCopyInto(&obj.Status)
-		obj.Status.TaskID = fmt.Sprintf("%s%014d", resting, i)
-		obj.Status.HandledTarget.DatasetID = obj.Spec.DatasetID
-		return s.client.Status().Patch(ctx, obj, client.MergeFrom(before))
+		return errors.Join(err,
+			unstructured.SetNestedField(obj.Object, one.Spec.DatasetID, "spec", "datasetID"),
+			unstructured.SetNestedField(obj.Object, one.Spec.DatasetID, "status", "handledTarget", "datasetID"),
+			unstructured.SetNestedField(obj.Object, fmt.Sprintf("%s%014d", resting, i), "status", "taskID"),
+			unstructured.SetNestedSlice(obj.Object, history, "status", "history"))
 	})
 }
 
-// finishedStatus has a manager serve one object, and returns its status with a
-// history as long as it gets.
-func (s *stack) finishedStatus(ctx context.Context) (*v1alpha1.DatasetSyncStatus, error) {
+// finished has a manager serve one object, and returns it.
+func (s *stack) finished(ctx context.Context) (*v1alpha1.DatasetSync, error) {
 	o, err := s.observe(ctx)
 	if err != nil {
 		return nil, err
@@ -120,14 +124,8 @@ func (s *stack) finishedStatus(ctx context.Context) (*v1alpha1.DatasetSyncStatus
 	if _, err := o.awaitReady(ctx, 1); err != nil {
 		return nil, err
 	}
-	if err := s.client.Get(ctx, client.ObjectKeyFromObject(obj), obj); err != nil {
-		return nil, err
-	}
-	for len(obj.Status.History) < finishedRuns {
-		obj.Status.History = append(obj.Status.History, obj.Status.History[0])
-	}
 	time.Sleep(2 * time.Second) // For the events that follow the last write.
-	return &obj.Status, nil
+	return obj, nil
 }
 
 // finish ends an object's task at the service.

@@ -128,6 +128,6 @@ func (p panel) draw(svg *strings.Builder, numbers [][]float64) {
 			fmt.Fprintf(svg, `<circle cx="%.1f" cy="%.1f" r="3" fill="%s"/>`, px, py, colors[i])
 		}
 		fmt.Fprintf(svg, `<polyline points="%s" fill="none" stroke="%s" stroke-width="1.5"/>`+"\n", strings.Join(points, " "), colors[i])
-		fmt.Fprintf(svg, `<text x="%d" y="%d" fill="%s">%s</text>`+"\n", panelWidth-right-80, above+14+14*i, colors[i], p.names[i])
+		fmt.Fprintf(svg, `<text x="%d" y="%d" fill="%s">%s</text>`+"\n", left+8, above+14+14*i, colors[i], p.names[i]) // Where curves that rise leave room.
 	}
 }
