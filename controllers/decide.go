@@ -132,7 +132,6 @@ func newPass(obj *v1alpha1.DatasetSync, s *Settings, f facts) *pass {
 	p := &pass{facts: f, Settings: s, obj: obj, st: *obj.Status.DeepCopy()}
 	p.observeGeneration()
 	p.trimHistory()
-	p.dropFuture()
 	p.readSchedule()
 	p.due = p.findDue()
 	p.showResumed()
@@ -164,7 +163,7 @@ func gate(obj *v1alpha1.DatasetSync, s *Settings, f facts) decision {
 	p.showWaiting()
 	p.decision.target = run.Target
 	switch {
-	case run.RetryTime != nil && p.now.Before(run.RetryTime.Time):
+	case p.ahead(run.RetryTime):
 		if run.SecretVersion != "" {
 			p.decision.look = lookIfSecretChanged
 		}
@@ -256,7 +255,7 @@ func (p *pass) start(obs observation) decision {
 	case p.SettleTime >= strictSettle && obs.task.Date.IsZero():
 		n := note{v1alpha1.ReasonServiceUnavailable, "The service's answers have no Date, without which nothing is started at this --settle-time."}
 		return p.await(n, n.reason, p.RetryMax)
-	case run.BusyTime != nil && p.now.Before(run.BusyTime.Time):
+	case p.ahead(run.BusyTime):
 		n := note{v1alpha1.ReasonDatasetBusy, "The data set is busy; the sync starts when it is free."}
 		return p.await(n, n.reason, min(p.until(run.BusyTime.Time), p.poll(p.now.Sub(run.RequestedTime.Time))))
 	}
@@ -471,19 +470,10 @@ func (p *pass) startTime() time.Time {
 	}
 }
 
-// dropFuture drops waits that are longer than any that is ever decided: they were
-// stored by a clock that was ahead, and end when that time comes at last.
-func (p *pass) dropFuture() {
-	run := p.st.Run
-	if run == nil {
-		return
-	}
-	if run.RetryTime != nil && run.RetryTime.Sub(p.now) > max(p.RetryMax, modelarts.MaxRetryAfter) {
-		run.RetryTime = nil
-	}
-	if run.BusyTime != nil && run.BusyTime.Sub(p.now) > busyDelay {
-		run.BusyTime = nil
-	}
+// ahead reports whether a wait is not over yet. One that is much longer than any
+// that is ever decided was stored by a clock that was ahead, and is none.
+func (p *pass) ahead(t *metav1.MicroTime) bool {
+	return t != nil && p.now.Before(t.Time) && t.Sub(p.now) < max(p.RetryMax, modelarts.MaxRetryAfter)+clockTrust
 }
 
 func (p *pass) taskTimeout() time.Duration {

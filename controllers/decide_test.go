@@ -325,7 +325,7 @@ func TestDecide(t *testing.T) {
 		},
 		"open: busy until a time that only a clock that was ahead can have stored": {
 			reason: "nothing waits for a clock's mistake to come true",
-			obj:    object(running(func(run *v1alpha1.Run) { run.BusyTime = microTime(at(86400)) })), now: 20, task: baselineTask(),
+			obj:    object(running(func(run *v1alpha1.Run) { run.BusyTime = microTime(at(2 * 86400)) })), now: 20, task: baselineTask(),
 			want: "START, unknown 1/0, Ready=Unknown Starting, Reconciling",
 		},
 		"open: somebody else's task, seen with another Secret than the one that was refused": {

@@ -52,7 +52,7 @@ func TestGate(t *testing.T) {
 		},
 		"a retry that only a clock that was ahead can have stored": {
 			reason: "nothing waits for a clock's mistake to come true",
-			obj:    object(running(retryAt(86400))), want: "look: open 0/0, Ready=Unknown Requested, Reconciling",
+			obj:    object(running(retryAt(2 * 86400))), want: "look: open 0/0 retry +48h0m0s, Ready=Unknown Requested, Reconciling",
 		},
 		"another trigger": {
 			reason: "a change asks for one more",

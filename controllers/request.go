@@ -363,10 +363,22 @@ func (p *pass) readSchedule() {
 		return
 	}
 	p.holdSchedule()
-	if next := p.st.NextSyncTime; next != nil && next.Sub(p.now) > restingCheck {
-		p.moveSchedule() // To where it is, unless a clock that was ahead has moved it.
-	}
+	p.mendSchedule()
 	p.skipMissed()
+}
+
+// mendSchedule takes back what a clock that was ahead has done to nextSyncTime. A
+// little ahead it is left alone: taking it back would have one run too many if it
+// is this clock that is behind.
+func (p *pass) mendSchedule() {
+	stored := p.st.NextSyncTime
+	if stored == nil || stored.Sub(p.now) <= clockTrust {
+		return
+	}
+	p.moveSchedule()
+	if next := p.st.NextSyncTime; next != nil && stored.Sub(next.Time) <= clockTrust {
+		p.st.NextSyncTime = stored
+	}
 }
 
 // holdSchedule puts nextSyncTime aside while the object is suspended, and back.

@@ -28,6 +28,9 @@ const (
 	// restingCheck bounds a wait, since timers stand still with a suspended
 	// machine.
 	restingCheck = time.Hour
+	// clockTrust is how far the clocks of two managers, or of one before and after a
+	// restart, may be apart before a stored time is doubted.
+	clockTrust = 24 * time.Hour
 	// graceBeforeStart and graceAfterStart are by how much a task may seem older
 	// than the baseline's observation and still count as newer: before any start
 	// not believing is safe, once one may have been accepted believing is.

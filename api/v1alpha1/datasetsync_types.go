@@ -210,11 +210,13 @@ type DatasetSyncStatus struct {
 
 	// samples are the counts of the latest completed run.
 	//
+	// +structType=atomic
 	// +optional
 	Samples *Samples `json:"samples,omitempty"`
 
 	// run is the run under way, absent when there is none.
 	//
+	// +structType=atomic
 	// +optional
 	Run *Run `json:"run,omitempty"`
 
@@ -232,6 +234,7 @@ type DatasetSyncStatus struct {
 
 	// observedSchedule is the schedule that nextSyncTime was computed from.
 	//
+	// +structType=atomic
 	// +optional
 	ObservedSchedule *ObservedSchedule `json:"observedSchedule,omitempty"`
 
@@ -250,6 +253,7 @@ type DatasetSyncStatus struct {
 
 	// handledTarget is the data set that the latest run took in.
 	//
+	// +structType=atomic
 	// +optional
 	HandledTarget *Target `json:"handledTarget,omitempty"`
 
