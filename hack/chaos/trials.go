@@ -147,8 +147,10 @@ func (l *lane) takeOver(ctx context.Context, leader, follower *manager, kind fai
 			l.complain(fmt.Sprintf("%s does not lead after 20 s", follower.name))
 			break
 		}
-		if !follower.process.running() {
-			return 0, fmt.Errorf("%s ended", follower.name)
+		// On a busy machine it may lose the lease by itself, and ends: a kubelet would
+		// start it again.
+		if err := errors.Join(follower.mend(ctx), follower.start()); err != nil {
+			return 0, err
 		}
 		time.Sleep(50 * time.Millisecond)
 	}

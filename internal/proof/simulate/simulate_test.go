@@ -33,7 +33,13 @@ const (
 )
 
 // once are the seeds that have found something: they are run always, first.
-func once() []uint64 { return nil }
+func once() []uint64 {
+	return []uint64{
+		6934, 12869, 14022, 15143, // A stored wait was dropped by a clock that was behind: a write at rest.
+		4590, 11900, 16393, // The judge forbade a start whose pass had looked before a pause was asked for.
+		14031, // The judge did not see that a held schedule was taken in.
+	}
+}
 
 // prover runs seeds and keeps count.
 type prover struct {
