@@ -30,7 +30,7 @@ func (r *Reconciler) act(ctx context.Context, written *v1alpha1.DatasetSync, f f
 	}
 	a := r.send(ctx, seen, now)
 	f.now = r.Clock.Now()
-	r.report(seen.key, a.err, f.now)
+	r.report(seen.use, a.err, f.now)
 	r.Metrics.observeStart(a.err)
 	if a.err != nil {
 		logger.Info("A start was not taken.", "fate", a.err.Fate.String(), "error", a.err.Error())

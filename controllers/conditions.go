@@ -35,6 +35,11 @@ func (p *pass) stalledBy(reason string) bool {
 	return c != nil && c.Reason == reason
 }
 
+// stalled reports whether somebody has to act.
+func (p *pass) stalled() bool {
+	return meta.IsStatusConditionTrue(p.st.Conditions, v1alpha1.StalledCondition)
+}
+
 // saysWhy reports whether Ready tells a reason already.
 func (p *pass) saysWhy(reason string) bool {
 	c := meta.FindStatusCondition(p.st.Conditions, v1alpha1.ReadyCondition)

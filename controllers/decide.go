@@ -351,7 +351,11 @@ func (p *pass) following(obs observation) decision {
 	if p.now.Sub(p.decision.lost.since) >= lostAfter && p.decision.lost.looks >= lostLooks {
 		return p.lose("The task is no longer shown by the service" + idText(run.Task.ID) + ".")
 	}
-	return p.await(p.taskNote(modelarts.State(run.Task.State)), v1alpha1.ReasonTaskTimedOut, p.poll(p.now.Sub(run.Task.SeenTime.Time)))
+	wait := p.poll(p.now.Sub(run.Task.SeenTime.Time))
+	if run.Task.State == string(modelarts.StateFailed) {
+		return p.done(wait) // That it failed is told already.
+	}
+	return p.await(p.taskNote(modelarts.State(run.Task.State)), v1alpha1.ReasonTaskTimedOut, wait)
 }
 
 // followed: the latest task is the one that is followed. The terminal word of a

@@ -357,6 +357,15 @@ func TestDecide(t *testing.T) {
 			now:    45, task: modelarts.Task{State: modelarts.StateNotExist, Date: at(45)},
 			want: "following t2 Started 1/0, Ready=Unknown TaskQueued, Reconciling, wait 11.25s",
 		},
+		"following: failed, and shown no more while the last start is not settled": {
+			reason: "that it failed is told already, and stays told",
+			obj: object(running(attempts(1), func(run *v1alpha1.Run) {
+				run.Nonce, run.StartTime = "n", microTime(t0)
+				run.Task = &v1alpha1.RunTask{ID: "t2", State: "FAILED", SeenTime: *microTime(t0), Origin: v1alpha1.OriginAdopted}
+			}), condition(v1alpha1.ReadyCondition, metav1.ConditionFalse, v1alpha1.ReasonRetrying)),
+			now: 20, task: modelarts.Task{State: modelarts.StateNotExist, Date: at(20)},
+			want: "following t2 Adopted 1/0, Ready=False Retrying, Reconciling, wait 5s",
+		},
 		"open: another request while it is busy": {
 			reason: "a request does not make the data set free: its minute goes on",
 			obj:    object(running(func(run *v1alpha1.Run) { run.BusyTime = microTime(at(60)) }), triggered), now: 20, task: baselineTask(),

@@ -129,6 +129,12 @@ func TestGate(t *testing.T) {
 				condition(v1alpha1.StalledCondition, metav1.ConditionTrue, v1alpha1.ReasonCredentialsNotFound)),
 			want: "rest: none, Ready=True Suspended",
 		},
+		"suspended and stalled by its Secret, with a request": {
+			reason: "nothing has failed, and something is asked for",
+			obj: object(suspended, triggered, condition(v1alpha1.ReadyCondition, metav1.ConditionFalse, v1alpha1.ReasonCredentialsInvalid),
+				condition(v1alpha1.StalledCondition, metav1.ConditionTrue, v1alpha1.ReasonCredentialsInvalid)),
+			want: "rest: none, Ready=Unknown Suspended",
+		},
 		"suspended and stalled by its Secret before its first sync": {
 			reason: "not yet",
 			obj: object(created, suspended, condition(v1alpha1.ReadyCondition, metav1.ConditionFalse, v1alpha1.ReasonCredentialsInvalid),
@@ -216,6 +222,32 @@ func TestAScheduledTimeOfAClockThatWasAhead(t *testing.T) {
 	first := gate(object(func(obj *v1alpha1.DatasetSync) { obj.Spec.Schedule = "@daily" }), &table, facts{now: t0})
 	if diff := cmp.Diff(first.status.NextSyncTime, d.status.NextSyncTime); diff != "" {
 		t.Errorf("the next time, a year ahead before, against that of a new schedule (-want +got):\n%s", diff)
+	}
+}
+
+func TestALookThatIsStillToComeTellsNothing(t *testing.T) {
+	t.Parallel()
+	obj := object(triggered, daily(-7200), func(obj *v1alpha1.DatasetSync) { obj.Spec.StartingDeadlineSeconds = ptr.To[int32](60) })
+	f := facts{now: t0}
+	d := gate(obj, &table, f)
+	if !d.skipped || d.look != lookNow {
+		t.Fatalf("the missed time is skipped: %t, look: %d", d.skipped, d.look)
+	}
+	waits := sight{wait: time.Second}
+	if d = waits.judge(obj, &table, f, d); d.skipped || !cmp.Equal(d.status, obj.Status) {
+		t.Errorf("what was not recorded is counted: %t", d.skipped)
+	}
+}
+
+func TestASilentServiceDoesNotTakeBackThatSomebodyHasToAct(t *testing.T) {
+	t.Parallel()
+	obj := object(running(), condition(v1alpha1.ReadyCondition, metav1.ConditionFalse, v1alpha1.ReasonAuthenticationFailed),
+		condition(v1alpha1.ReconcilingCondition, metav1.ConditionFalse, v1alpha1.ReasonAuthenticationFailed),
+		condition(v1alpha1.StalledCondition, metav1.ConditionTrue, v1alpha1.ReasonAuthenticationFailed))
+	b := &blocked{note: note{v1alpha1.ReasonServiceUnavailable, "Silence."}, wait: time.Second}
+	d := decide(obj, &table, facts{now: t0}, observation{blocked: b})
+	if got, want := summary(d), "open 0/0, Ready=False AuthenticationFailed, Stalled, wait 1s"; got != want {
+		t.Errorf("got %s, want %s", got, want)
 	}
 }
 

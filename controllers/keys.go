@@ -35,18 +35,28 @@ type keys struct {
 	known map[keyRef]*key
 }
 
-// keyRef is a key pair or token, by its fingerprint, at an endpoint.
+// keyRef is an access key or token, by its fingerprint, at an endpoint.
 type keyRef struct{ id, endpoint string }
+
+// use is a call with an access key and all that goes with it, by its fingerprint.
+type use struct {
+	keyRef
+	credentials string
+}
 
 // key is what is known of one key at one endpoint.
 type key struct {
 	looks, starts *rate.Limiter
 	// pausedUntil is until when the service asked to be left alone.
 	pausedUntil time.Time
+	// credentials are those that are used now. Others of the same access key have
+	// to prove themselves, and are not held for the refusals of these.
+	credentials string
 	// refusals counts the refusals of the key in a row, the last of them at
-	// refusedAt.
+	// refusedAt, of the credentials refused.
 	refusals  int
 	refusedAt time.Time
+	refused   string
 	// proven is true once the service has accepted the key; until then one
 	// object tries at a time.
 	proven, probing bool
@@ -74,10 +84,10 @@ func newKeys(qps float64, burst int) *keys {
 
 // admit says whether an object may look now, and start if start is true. An
 // object whose reserved token has come is paid for already.
-func (k *keys) admit(ref keyRef, start, paid bool, now time.Time) admission {
+func (k *keys) admit(u use, start, paid bool, now time.Time) admission {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	one := k.get(ref, now)
+	one := k.get(u, now)
 	switch {
 	case now.Before(one.pausedUntil):
 		n := note{v1alpha1.ReasonThrottled, "The service asked to be called less often: nothing is called with this access key for a while."}
@@ -86,7 +96,7 @@ func (k *keys) admit(ref keyRef, start, paid bool, now time.Time) admission {
 		n := note{v1alpha1.ReasonAuthenticationFailed, "The service refused this access key several times: to keep it from being locked nobody calls with it for six minutes, or until the Secret changes."}
 		return admission{blocked: &blocked{note: n, stalled: true, wait: one.release().Sub(now)}}
 	case one.probing && one.silent:
-		n := note{v1alpha1.ReasonServiceUnavailable, "The service did not answer when this access key was tried; the objects that use it try one after the other."}
+		n := note{v1alpha1.ReasonServiceUnavailable, "The service could not answer when this access key was tried; the objects that use it try one after the other."}
 		return admission{blocked: &blocked{note: n, wait: max(probeWait, now.Sub(one.probeStart))}}
 	case one.probing:
 		return admission{wait: max(probeWait, now.Sub(one.probeStart))}
@@ -123,10 +133,10 @@ func (o *key) reserve(start bool, now time.Time) admission {
 }
 
 // report takes in how a call ended, nil for well.
-func (k *keys) report(ref keyRef, failure *modelarts.Error, pause, now time.Time) {
+func (k *keys) report(u use, failure *modelarts.Error, pause, now time.Time) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	one := k.get(ref, now)
+	one := k.get(u, now)
 	one.probing, one.silent = false, false
 	switch {
 	case failure == nil:
@@ -144,27 +154,28 @@ func (k *keys) report(ref keyRef, failure *modelarts.Error, pause, now time.Time
 	}
 }
 
-// refuse counts a refusal. Those before a hold are not forgotten when it ends: the
-// service may count them still, so after a hold there is one try, not three.
+// refuse counts a refusal. Those before a hold are not forgotten when it ends, or
+// when the Secret changes: the service may count them still, and locks the access
+// key whatever it was refused for. So then there is one try, not three.
 func (o *key) refuse(now time.Time) {
 	if o.refusals < maxAuthFailures && now.After(o.release()) {
 		o.refusals = 0
 	}
-	o.proven, o.refusedAt = false, now
+	o.proven, o.refusedAt, o.refused = false, now, o.credentials
 	o.refusals++
 }
 
 // held reports whether the key was refused too often of late.
 func (o *key) held(now time.Time) bool {
-	return o.refusals >= maxAuthFailures && now.Before(o.release())
+	return o.refusals >= maxAuthFailures && o.refused == o.credentials && now.Before(o.release())
 }
 
 // release is when a key that is held may be tried again.
 func (o *key) release() time.Time { return o.refusedAt.Add(authWindow) }
 
 // get returns the entry of a key.
-func (k *keys) get(ref keyRef, now time.Time) *key {
-	one := k.known[ref]
+func (k *keys) get(u use, now time.Time) *key {
+	one := k.known[u.keyRef]
 	if one == nil {
 		for other, old := range k.known {
 			if now.Sub(old.used) > keyAge {
@@ -172,7 +183,10 @@ func (k *keys) get(ref keyRef, now time.Time) *key {
 			}
 		}
 		one = k.newKey()
-		k.known[ref] = one
+		k.known[u.keyRef] = one
+	}
+	if one.credentials != u.credentials {
+		one.credentials, one.proven, one.probing, one.silent = u.credentials, false, false, false
 	}
 	one.used = now
 	return one

@@ -13,7 +13,7 @@ import (
 // wait; once the service did not answer, they are told why.
 func TestWhoWaitsForASilentServiceIsTold(t *testing.T) {
 	t.Parallel()
-	k, ref := newKeys(0, 0), keyRef{id: "key"}
+	k, ref := newKeys(0, 0), use{keyRef: keyRef{id: "key"}}
 	try := func(second int) string {
 		a := k.admit(ref, true, false, at(second))
 		switch {
@@ -44,7 +44,9 @@ func TestARefusedKeyIsTriedRarely(t *testing.T) {
 		asked []int
 		// taken is at which second the service takes the key, 0 for never.
 		taken int
-		tried []int
+		// changed is from which second on the Secret holds something else, 0 for never.
+		changed int
+		tried   []int
 	}{
 		"three times in a row, then not for six minutes": {
 			asked: []int{0, 10, 20, 30, 379}, tried: []int{0, 10, 20},
@@ -55,16 +57,22 @@ func TestARefusedKeyIsTriedRarely(t *testing.T) {
 		"anew once it was taken": {
 			asked: []int{0, 10, 20, 400, 410, 420, 430, 440}, taken: 400, tried: []int{0, 10, 20, 400, 410, 420, 430},
 		},
+		"anew when the Secret changes, but once, since the service counts on": {
+			asked: []int{0, 10, 20, 30, 40, 50, 399, 400, 401}, changed: 40, tried: []int{0, 10, 20, 40, 400},
+		},
 		"refusals of long ago do not count": {
 			asked: []int{0, 10, 380, 390, 400, 410}, tried: []int{0, 10, 380, 390, 400},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			k, ref := newKeys(0, 0), keyRef{id: "key"}
+			k, ref := newKeys(0, 0), use{keyRef: keyRef{id: "key"}}
 			var tried []int
 			for _, second := range c.asked {
 				now := at(second)
+				if c.changed > 0 && second >= c.changed {
+					ref.credentials = "others"
+				}
 				if a := k.admit(ref, true, false, now); a.blocked != nil || a.wait > 0 {
 					continue
 				}

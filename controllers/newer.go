@@ -128,7 +128,7 @@ func isBaseline(latest modelarts.Task, base *v1alpha1.Baseline) bool {
 func mayBeBaseline(latest modelarts.Task, run *v1alpha1.Run, now time.Time) bool {
 	return run.Task.State == "" && run.Baseline != nil && run.StartTime != nil &&
 		!latest.State.Active() && looksLike(latest, run.Baseline) &&
-		now.Sub(run.StartTime.Time) < sparseSettle
+		!run.StartTime.After(now) && now.Sub(run.StartTime.Time) < sparseSettle
 }
 
 // baselineOf records a task as a baseline.

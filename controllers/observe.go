@@ -21,7 +21,7 @@ type sight struct {
 
 	target      modelarts.Target
 	credentials modelarts.Credentials
-	key         keyRef
+	use         use
 	// received is when the answer came, by our clock.
 	received time.Time
 	release  func()
@@ -49,7 +49,7 @@ func (s *sight) after(f facts) facts {
 func (s *sight) judge(obj *v1alpha1.DatasetSync, settings *Settings, f facts, d decision) decision {
 	if !s.looked {
 		if d.look == lookNow {
-			d.status = obj.Status
+			d.status, d.skipped = obj.Status, false
 		}
 		d.look = noLook
 		d.wait = s.wait
@@ -73,22 +73,24 @@ func (r *Reconciler) observe(ctx context.Context, obj *v1alpha1.DatasetSync, d d
 	if d.look == lookIfSecretChanged {
 		refused = obj.Status.Run.SecretVersion
 	}
-	use := secretUse{secretKey(obj), r.settings.endpoint(d.target.Region)}
-	read, err := r.secrets.read(ctx, use, refused, f.now)
+	secret := secretUse{secretKey(obj), r.settings.endpoint(d.target.Region)}
+	read, err := r.secrets.read(ctx, secret, refused, f.now)
 	if err != nil {
 		return sight{}, err
 	}
 	if read.blocked != nil {
 		return blockedSight(read.blocked, d.wait), nil
 	}
-	key := keyRef{id: read.credentials.KeyID(), endpoint: use.endpoint}
+	key := use{keyRef{read.credentials.AccessKeyID(), secret.endpoint}, read.credentials.KeyID()}
 	a := r.keys.admit(key, stageOf(obj.Status.Run) <= stageUnknown, !slot.IsZero(), f.now)
 	switch {
 	case a.blocked != nil && a.blocked.stalled:
 		p := &problem{note: a.blocked.note, stalled: true, until: f.now.Add(a.blocked.wait)}
-		return blockedSight(r.secrets.unusable(use, read.version, p, f.now).blocked, a.blocked.wait), nil
+		return blockedSight(r.secrets.unusable(secret, read.version, p, f.now).blocked, a.blocked.wait), nil
 	case a.blocked != nil:
-		return blockedSight(a.blocked, 0), nil
+		s := blockedSight(a.blocked, 0)
+		s.slot = slot
+		return s, nil
 	case a.reserved:
 		r.Metrics.waits.Observe(a.wait.Seconds())
 		return sight{wait: a.wait, slot: f.now.Add(a.wait)}, nil
@@ -113,9 +115,9 @@ func blockedSight(b *blocked, limit time.Duration) sight {
 }
 
 // look calls the service.
-func (r *Reconciler) look(ctx context.Context, t v1alpha1.Target, read secret, key keyRef, a admission) sight {
+func (r *Reconciler) look(ctx context.Context, t v1alpha1.Target, read secret, key use, a admission) sight {
 	s := sight{
-		looked: true, credentials: read.credentials, key: key, release: a.unused,
+		looked: true, credentials: read.credentials, use: key, release: a.unused,
 		target: modelarts.Target{Endpoint: key.endpoint, ProjectID: t.ProjectID, DatasetID: t.DatasetID},
 	}
 	// A call that panics tells nothing of the key, and must not keep it.
@@ -129,7 +131,7 @@ func (r *Reconciler) look(ctx context.Context, t v1alpha1.Target, read secret, k
 }
 
 // report takes in what a call said of its key.
-func (r *Reconciler) report(key keyRef, failure *modelarts.Error, now time.Time) {
+func (r *Reconciler) report(key use, failure *modelarts.Error, now time.Time) {
 	pause := now.Add(r.settings.RetryMin)
 	if failure != nil && failure.RetryAfter > 0 {
 		pause = now.Add(failure.RetryAfter)

@@ -293,7 +293,7 @@ func (p *pass) showSuspended() {
 		p.rest()
 	case p.inStep(), ready == metav1.ConditionTrue && !p.due.request():
 		p.settle(metav1.ConditionTrue, n)
-	case ready == metav1.ConditionFalse && p.st.HandledTarget != nil:
+	case ready == metav1.ConditionFalse && p.hasFailed():
 		p.settle(metav1.ConditionFalse, n)
 	default:
 		p.settle(metav1.ConditionUnknown, n)
@@ -301,6 +301,12 @@ func (p *pass) showSuspended() {
 	if stageOf(p.st.Run) <= stageOpen {
 		p.syncing(false, n)
 	}
+}
+
+// hasFailed reports whether the run that is open, or the last one, has not gone
+// well so far, as opposed to an object that only waits for its next run.
+func (p *pass) hasFailed() bool {
+	return p.st.Run != nil || p.st.HandledTarget != nil && p.st.TaskState != string(modelarts.StateCompleted)
 }
 
 // waits reports whether an object without a run is stalled by what keeps the next
@@ -331,7 +337,7 @@ func (p *pass) showResumed() {
 // showBlocked shows why the service cannot be asked. The run is kept.
 func (p *pass) showBlocked(b *blocked) decision {
 	switch {
-	case b.reason == v1alpha1.ReasonServiceUnavailable && p.saysWhy(b.reason):
+	case b.reason == v1alpha1.ReasonServiceUnavailable && (p.saysWhy(b.reason) || p.stalled()):
 		// The object's own call has told more.
 	case b.stalled || (b.reason == v1alpha1.ReasonCredentialsNotFound && p.stalledBy(b.reason)):
 		p.stall(b.note)

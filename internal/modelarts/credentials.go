@@ -40,6 +40,12 @@ func (c Credentials) KeyID() string {
 	return hex.EncodeToString(sum[:8])
 }
 
+// AccessKeyID is a fingerprint of the access key or the token alone, as KeyID is of
+// all of the credentials. The service counts by it what it refuses, and locks by it.
+func (c Credentials) AccessKeyID() string {
+	return Credentials{AccessKey: c.AccessKey, Token: c.Token}.KeyID()
+}
+
 // signs tells whether requests are signed, rather than carry a token.
 func (c Credentials) signs() bool {
 	return c.AccessKey != "" || c.SecretKey != ""

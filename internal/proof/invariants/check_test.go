@@ -229,6 +229,63 @@ func twice(e *Evidence) {
 	e.Calls = append(e.Calls, &call)
 }
 
+// TestAFailurePaysForOneStart: the task of the first start has failed, and the
+// second, whose answer was lost, was taken. A third is only right if the run had
+// followed a task that failed since.
+func TestAFailurePaysForOneStart(t *testing.T) {
+	for name, c := range map[string]struct {
+		told string // The task that status tells as failed when the third is paid for.
+		want bool
+	}{
+		"what failed before the second start": {ourTask, true},
+		"somebody else's task, failed since":  {"T3", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			err := Check(thrice(c.told))
+			if got := strings.Contains(err.Error(), "although it had taken T2"); got != c.want {
+				t.Errorf("the third start is judged a second one: %t, want %t: %v", got, c.want, err)
+			}
+		})
+	}
+}
+
+// thrice is a run of three starts, all of them taken.
+func thrice(told string) *Evidence {
+	e := good()
+	first, following, final := e.Objects[0].Versions[1], e.Objects[0].Versions[2], e.Objects[0].Versions[3]
+	version := func(seconds int, nonce string, attempt int32, failed string) Version {
+		o := first.DeepCopy()
+		o.Status.TaskID, o.Status.TaskState = failed, "FAILED"
+		o.Status.Run.Nonce, o.Status.Run.Attempt, o.Status.Run.StartTime = nonce, attempt, micro(seconds)
+		return Version{o, at(seconds)}
+	}
+	last := following.DeepCopy()
+	last.Status.TaskID = "T4"
+	last.Status.Run.Nonce, last.Status.Run.Attempt, last.Status.Run.Task.ID = "n3", 3, "T4"
+	final.Status.TaskID, final.Status.History[0].TaskID, final.Time = "T4", "T4", at(300)
+	e.Objects[0].Versions = []Version{
+		e.Objects[0].Versions[0], first, following, version(12, "", 1, ourTask), version(20, "n2", 2, ourTask),
+		version(100, "", 2, told), version(200, "n3", 3, told),
+		{last, at(203)},
+		final,
+	}
+	e.Tasks[1] = task(ourTask, 2, "FAILED")
+	e.Tasks[1].Duration = 9 * time.Second
+	e.Tasks = append(e.Tasks, task("T2", 21, "COMPLETED"), task("T3", 90, "FAILED"), task("T4", 201, "COMPLETED"))
+	e.Tasks[3].Duration = time.Second
+	for i, s := range []struct {
+		seconds     int
+		nonce, task string
+	}{{21, "n2", "T2"}, {201, "n3", "T4"}} {
+		e.Ledger = append(e.Ledger, simulator.Entry{Time: at(s.seconds), Project: project, Dataset: "cats", Verdict: simulator.VerdictAccepted, TaskID: s.task})
+		call := *e.Calls[1]
+		call.Nonce, call.Entries = s.nonce, []int{2 + i}
+		call.Decided, call.Looked, call.Made, call.At, call.Answered = at(s.seconds-1), at(s.seconds-1), at(s.seconds), at(s.seconds), at(s.seconds)
+		e.Calls = append(e.Calls, &call)
+	}
+	return e
+}
+
 // looks are calls at one moment, each of which ended alike.
 func looks(n int, failure *modelarts.Error) []*Call {
 	var all []*Call

@@ -20,9 +20,10 @@ const (
 
 // checkCost: V8.
 func (c *checker) checkCost(l *life) {
-	for i := 2; i < len(l.Versions) && !c.Terms.Rivals; i++ {
+	for i := 2; i < len(l.Versions); i++ {
 		last, prev, cur := l.Versions[i-2].DatasetSync, l.Versions[i-1].DatasetSync, l.Versions[i].DatasetSync
-		if sameWords(last, cur) && rewords(prev, cur) && equality.Semantic.DeepEqual(last.Status, cur.Status) {
+		rivals := l.Versions[i-2].Time.Before(c.Terms.Rivals)
+		if !rivals && sameWords(last, cur) && rewords(prev, cur) && equality.Semantic.DeepEqual(last.Status, cur.Status) {
 			c.fail("V8", l.name(), "version %d changes the words of a condition, and back to what they were", i)
 		}
 	}
@@ -79,7 +80,7 @@ func (c *checker) checkWrites(s *span) {
 }
 
 // checkEvents counts the events of a span: a start or task that failed has two
-// of its own.
+// of its own, somebody else's included.
 func (c *checker) checkEvents(s *span) {
 	from, until := s.life.Versions[s.first].Time, time.Time{}
 	if s.last < len(s.life.Versions) {
@@ -91,13 +92,24 @@ func (c *checker) checkEvents(s *span) {
 			events++
 		}
 	}
-	most := mostEvents + 2*max(0, len(s.intents)-1)
+	most := mostEvents + 2*max(0, max(len(s.intents), s.tasks())-1)
 	if c.Terms.Flawless {
 		most = flawlessEvents
 	}
 	if events > most {
 		c.fail("V8", s.life.name(), "the run of version %d emitted %d events, at most %d are due", s.first, events, most)
 	}
+}
+
+// tasks counts the tasks that were followed.
+func (s *span) tasks() int {
+	seen := map[string]bool{}
+	for i := s.first; i <= s.last && i < len(s.life.Versions); i++ {
+		if id := s.life.Versions[i].Status.TaskID; id != "" {
+			seen[id] = true
+		}
+	}
+	return len(seen)
 }
 
 // checkRest: V6.

@@ -68,9 +68,9 @@ type Terms struct {
 	// allowed were held up.
 	QPS          float64
 	Burst, Slack int
-	// Rivals is true where several processes act at once, each of which believes to
-	// lead: then they may take each other's words back.
-	Rivals bool
+	// Rivals is until when several processes act at once, each of which believes to
+	// lead: so long they may take each other's words back.
+	Rivals time.Time
 	// Flawless is true where nothing went wrong; Empty, where starts were
 	// answered without a task id as well.
 	Flawless, Empty bool

@@ -1,6 +1,7 @@
 package invariants
 
 import (
+	"slices"
 	"time"
 
 	"datasetsync.dev/operator/api/v1alpha1"
@@ -220,8 +221,15 @@ func (c *checker) checkTry(s *span) {
 // clock.
 func (c *checker) followedFailed(one *intent, at time.Time) bool {
 	s := one.span
+	told := v1alpha1.DatasetSyncStatus{} // What is told since the start before says nothing of this one.
+	if n := slices.Index(s.intents, one); n > 0 {
+		told = s.life.Versions[s.intents[n-1].version].Status
+	}
 	for i := one.version - 1; i >= s.first; i-- {
 		st := &s.life.Versions[i].Status
+		if st.TaskID == told.TaskID && st.TaskState == told.TaskState {
+			return false
+		}
 		t := c.tasks[place{s.target.ProjectID, s.target.DatasetID}][st.TaskID]
 		if t != nil && st.TaskState == stateFailed {
 			return t.State == stateFailed && !t.CreateTime.Add(t.Duration).After(at)

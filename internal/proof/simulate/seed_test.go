@@ -79,6 +79,7 @@ func (w *world) clearUp() {
 	}
 	if w.lonely {
 		w.retire(w.replicas[1:])
+		w.rivals = w.true.Now()
 	}
 }
 
@@ -163,7 +164,7 @@ func (w *world) endFlights() {
 // terms are what is promised in a world.
 func (w *world) terms(rest time.Time) invariants.Terms {
 	return invariants.Terms{
-		OneEach: !w.lying, Rivals: true, Settled: true, Rest: rest, SettleTime: w.settings.SettleTime, SendBudget: budget,
+		OneEach: !w.lying, Rivals: w.rivals, Settled: true, Rest: rest, SettleTime: w.settings.SettleTime, SendBudget: budget,
 		Blind: w.lying, Grace: time.Minute + time.Second, Lag: 10 * time.Second, ServiceAhead: w.ahead,
 		QPS: w.settings.QPS, Burst: w.settings.Burst, Slack: len(w.keys), Endpoints: []string{endpoint}, DefaultRegion: region,
 	}

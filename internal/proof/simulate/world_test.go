@@ -54,6 +54,8 @@ type world struct {
 	lying    bool
 	// lonely is true if one replica is left when the weather gets fine.
 	lonely bool
+	// rivals is until when several replicas may act at once.
+	rivals time.Time
 	ahead  time.Duration
 
 	tenants  []*tenant
@@ -98,7 +100,7 @@ func newWorld(seed uint64, schema *cluster.Schema) *world {
 	w.service.sparse = w.lying && r.IntN(3) == 0
 	w.service.taskTime = []time.Duration{5 * time.Second, time.Minute, 4 * time.Minute}[r.IntN(3)]
 	w.journal = &process.Journal{Now: t.Now, Ledger: func() int { return len(w.service.ledger) }}
-	w.lonely = r.IntN(4) > 0
+	w.lonely, w.rivals = r.IntN(4) > 0, t.Now().AddDate(1, 0, 0)
 	w.settings = controllers.Settings{
 		Endpoint: endpoint, DefaultRegion: region, RequestTimeout: requestTimeout, SettleTime: time.Minute,
 		ScheduleJitter: 30 * time.Second, PollMin: 5 * time.Second, PollMax: time.Minute,
