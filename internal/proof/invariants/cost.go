@@ -101,15 +101,17 @@ func (c *checker) checkEvents(s *span) {
 	}
 }
 
-// tasks counts the tasks that were followed.
+// tasks counts the tasks that were followed, one after the other.
 func (s *span) tasks() int {
-	seen := map[string]bool{}
+	n := 0
+	var seen metav1.MicroTime
 	for i := s.first; i <= s.last && i < len(s.life.Versions); i++ {
-		if id := s.life.Versions[i].Status.TaskID; id != "" {
-			seen[id] = true
+		run := s.life.Versions[i].Status.Run
+		if run != nil && run.Task != nil && !run.Task.SeenTime.Equal(&seen) {
+			n, seen = n+1, run.Task.SeenTime
 		}
 	}
-	return len(seen)
+	return n
 }
 
 // checkRest: V6.

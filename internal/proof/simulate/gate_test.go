@@ -55,10 +55,7 @@ func (w *world) mayWait(op *process.Op) {
 	case chance(w.random, w.weather.pause):
 		r := w.flying.replica
 		d := w.some(w.longestPause(op))
-		if w.random.IntN(3) == 0 {
-			r.clock.Asleep += d // The machine sleeps, not the process alone.
-		}
-		r.stop(d)
+		r.stop(d, w.random.IntN(3) == 0)
 		w.wait(op, d)
 	case chance(w.random, w.weather.slow):
 		w.wait(op, w.some(min(20*time.Second, w.longestPause(op))))

@@ -21,6 +21,8 @@ type replica struct {
 	*process.Process
 	// stopped is until when the process gets no processor.
 	stopped time.Time
+	// asleep is until when its machine sleeps, and the monotonic clock stands still.
+	asleep time.Time
 	// frozen is until when its watch delivers nothing.
 	frozen time.Time
 }
@@ -52,7 +54,7 @@ func (r *replica) start(lag int) {
 // ends with it, but for what is on its way.
 func (r *replica) die() {
 	w, old := r.world, r.Process
-	r.stopped = time.Time{}
+	r.awake()
 	r.start(w.random.IntN(6))
 	w.endPasses(old)
 }
@@ -68,14 +70,33 @@ func (w *world) endPasses(p *process.Process) {
 
 // stop takes the processor away for a while: for a short one if something is on
 // its way that must not come late.
-func (r *replica) stop(d time.Duration) {
+func (r *replica) stop(d time.Duration, sleeps bool) {
 	w := r.world
 	sending := slices.ContainsFunc(w.waiting, func(f *flight) bool { return f.process == r.Process })
 	if sending && w.weather.latest < time.Minute {
 		d = min(d, shortStop)
 	}
-	r.stopped = later(r.stopped, w.true.Now().Add(d))
+	from, until := later(r.stopped, w.true.Now()), w.true.Now().Add(d)
+	if !until.After(from) {
+		return
+	}
+	r.stopped = until
+	if sleeps {
+		r.asleep = until
+		r.clock.Asleep += until.Sub(from) // Nobody reads it meanwhile.
+	}
 }
+
+// awake ends that the process gets no processor.
+func (r *replica) awake() {
+	if left := r.asleep.Sub(r.world.true.Now()); left > 0 {
+		r.clock.Asleep -= left
+	}
+	r.stopped, r.asleep = time.Time{}, time.Time{}
+}
+
+// sleeping reports whether the machine sleeps.
+func (r *replica) sleeping() bool { return r.world.true.Now().Before(r.asleep) }
 
 // running reports whether the process gets a processor.
 func (r *replica) running() bool { return !r.world.true.Now().Before(r.stopped) }

@@ -75,7 +75,8 @@ func (w *world) clearUp() {
 		}
 	}
 	for _, r := range w.replicas {
-		r.stopped, r.frozen = time.Time{}, time.Time{}
+		r.awake()
+		r.frozen = time.Time{}
 	}
 	if w.lonely {
 		w.retire(w.replicas[1:])
