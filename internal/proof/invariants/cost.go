@@ -92,7 +92,7 @@ func (c *checker) checkEvents(s *span) {
 			events++
 		}
 	}
-	most := mostEvents + 2*max(0, max(len(s.intents), s.tasks())-1)
+	most := mostEvents + 2*max(0, len(s.intents)-1, s.failed())
 	if c.Terms.Flawless {
 		most = flawlessEvents
 	}
@@ -101,14 +101,14 @@ func (c *checker) checkEvents(s *span) {
 	}
 }
 
-// tasks counts the tasks that were followed, one after the other.
-func (s *span) tasks() int {
+// failed counts what failed: starts, and tasks that were followed, whoever had
+// started them.
+func (s *span) failed() int {
 	n := 0
-	var seen metav1.MicroTime
-	for i := s.first; i <= s.last && i < len(s.life.Versions); i++ {
-		run := s.life.Versions[i].Status.Run
-		if run != nil && run.Task != nil && !run.Task.SeenTime.Equal(&seen) {
-			n, seen = n+1, run.Task.SeenTime
+	for i := s.first + 1; i <= s.last && i < len(s.life.Versions); i++ {
+		prev, cur := s.life.before(i).Status.Run, s.life.Versions[i].Status.Run
+		if prev != nil && cur != nil && cur.Failures > prev.Failures {
+			n++
 		}
 	}
 	return n

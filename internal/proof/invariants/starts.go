@@ -222,8 +222,10 @@ func (c *checker) checkTry(s *span) {
 func (c *checker) followedFailed(one *intent, at time.Time) bool {
 	s := one.span
 	told := v1alpha1.DatasetSyncStatus{} // What is told since the start before says nothing of this one.
-	if n := slices.Index(s.intents, one); n > 0 {
-		told = s.life.Versions[s.intents[n-1].version].Status
+	for _, before := range s.intents[:slices.Index(s.intents, one)] {
+		if !before.returned {
+			told = s.life.Versions[before.version].Status
+		}
 	}
 	for i := one.version - 1; i >= s.first; i-- {
 		st := &s.life.Versions[i].Status
