@@ -92,11 +92,9 @@ func divide(t *testing.T, value string) *division {
 	return d
 }
 
-var (
-	// installCommand finds an installation of the chart in docs/operations.md: the
-	// release, and the values.
-	installCommand = regexp.MustCompile(`(?m)^helm install (\S+) \./charts/datasetsync -n datasetsync-system(?: --create-namespace)?((?: --set \S+)+)$`)
-)
+// installCommand finds an installation of the chart in docs/operations.md: the
+// release, and the values.
+var installCommand = regexp.MustCompile(`(?m)^helm install (\S+) \./charts/datasetsync -n datasetsync-system(?: --create-namespace)?((?: --set \S+)+)$`)
 
 // valuesOf returns the values that --set flags set, in YAML.
 func valuesOf(t *testing.T, flags string) string {
