@@ -36,7 +36,7 @@ const (
 // they are run always, first.
 func once() []uint64 {
 	return []uint64{
-		3695, // Unknown, doubtful and idle.
+		3695,                      // Unknown, doubtful and idle.
 		6934, 12869, 14022, 15143, // A stored wait was dropped by a clock that was behind: a write at rest.
 		4590, 11900, 16393, // The judge forbade a start whose pass had looked before a pause was asked for.
 		24586, 30928, // A machine that slept had its clock go backwards.
