@@ -1,7 +1,6 @@
 package invariants
 
 import (
-	"slices"
 	"time"
 
 	"datasetsync.dev/operator/api/v1alpha1"
@@ -200,44 +199,38 @@ func (c *checker) checkTries() {
 
 func (c *checker) checkTry(s *span) {
 	var last *simulator.Entry
+	var lastPaid *intent
 	for _, one := range s.intents {
 		for _, call := range one.calls {
 			for _, entry := range c.ownEntries(call) {
 				if entry.Verdict != simulator.VerdictAccepted {
 					continue
 				}
-				if last != nil && !c.failedBy(last, entry.Time) && !c.followedFailed(one, entry.Time) {
+				if last != nil && !c.failedBy(last, entry.Time) && !c.followedFailed(lastPaid, one, entry.Time) {
 					c.fail("V2", s.life.name(), "the service took start %s at %s although it had taken %s at %s",
 						entry.TaskID, entry.Time.Format(time.RFC3339Nano), last.TaskID, last.Time.Format(time.RFC3339Nano))
 				}
-				last = entry
+				last, lastPaid = entry, one
 			}
 		}
 	}
 }
 
-// followedFailed reports whether a start was paid for because the task that the
-// run followed, whoever had started it, had failed by a time of the service's
-// clock.
-func (c *checker) followedFailed(one *intent, at time.Time) bool {
-	s := one.span
-	told := v1alpha1.DatasetSyncStatus{} // What is told since the start before says nothing of this one.
-	for _, before := range s.intents[:slices.Index(s.intents, one)] {
-		if !before.returned {
-			told = s.life.Versions[before.version].Status
-		}
-	}
-	for i := one.version - 1; i >= s.first; i-- {
+// followedFailed reports whether between two starts that were taken the run
+// followed a task, whoever had started it, that had failed by a time of the
+// service's clock: then the try of the first had ended.
+func (c *checker) followedFailed(first, second *intent, at time.Time) bool {
+	s := second.span
+	// What is told when the first is paid for is of before.
+	told := s.life.Versions[first.version].Status
+	for i := first.version + 1; i < second.version; i++ {
 		st := &s.life.Versions[i].Status
-		if st.TaskID == told.TaskID && st.TaskState == told.TaskState {
-			return false
+		if st.TaskState != stateFailed || st.TaskID == told.TaskID && told.TaskState == stateFailed {
+			continue
 		}
 		t := c.tasks[place{s.target.ProjectID, s.target.DatasetID}][st.TaskID]
-		if t != nil && st.TaskState == stateFailed {
-			return t.State == stateFailed && !t.CreateTime.Add(t.Duration).After(at)
-		}
-		if st.Run != nil && st.Run.Nonce != "" {
-			return false // Another start lies between.
+		if t != nil && t.State == stateFailed && !t.CreateTime.Add(t.Duration).After(at) {
+			return true
 		}
 	}
 	return false

@@ -40,7 +40,7 @@ func once() []uint64 {
 		6934, 12869, 14022, 15143, // A stored wait was dropped by a clock that was behind: a write at rest.
 		4590, 11900, 16393, // The judge forbade a start whose pass had looked before a pause was asked for.
 		24586, 30928, // A machine that slept had its clock go backwards.
-		3152,                // The judge let a start that was given back stand between a failure and what it paid for.
+		3152, 27133, 27334, 31238, // The judge let a start that was not taken stand between a failure and what it paid for.
 		12704, 15136, 33808, // Somebody else's tasks that fail have events of their own.
 		14031, // The judge did not see that a held schedule was taken in.
 	}
