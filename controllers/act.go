@@ -20,12 +20,7 @@ func (r *Reconciler) act(ctx context.Context, written *v1alpha1.DatasetSync, f f
 	if elapsed(f.now, now) > r.settings.budget() {
 		logger.Info("A start was not sent: too much time has passed since it was decided.")
 		r.Metrics.observeStart(&modelarts.Error{Fate: modelarts.FateNotSent})
-		d, err := r.writeOutcome(ctx, written, f, true, func(obj *v1alpha1.DatasetSync) decision {
-			return unsent(obj, &r.settings, f)
-		})
-		if errors.Is(err, errOrphaned) {
-			err = nil // Nothing was sent.
-		}
+		d, err := r.giveBack(ctx, written, f, true)
 		return r.concluded(logger, d, err)
 	}
 	a := r.send(ctx, seen, now)

@@ -52,13 +52,20 @@ func (r *Reconciler) tell(written *v1alpha1.DatasetSync, d decision) {
 // nothing was sent. If it cannot, the intent stands, as after a crash.
 func (r *Reconciler) withdraw(ctx context.Context, obj *v1alpha1.DatasetSync, f facts, cause error) error {
 	log.FromContext(ctx).Info("The intent of a start was written without a clear answer; nothing is sent.", "error", cause.Error())
-	_, err := r.writeOutcome(ctx, obj, f, false, func(live *v1alpha1.DatasetSync) decision {
-		return unsent(live, &r.settings, f)
+	_, err := r.giveBack(ctx, obj, f, false)
+	return err
+}
+
+// giveBack records that a start was not sent. If no run holds it any more, there is
+// nothing to give back.
+func (r *Reconciler) giveBack(ctx context.Context, obj *v1alpha1.DatasetSync, f facts, fresh bool) (decision, error) {
+	d, err := r.writeOutcome(ctx, obj, f, fresh, func(held *v1alpha1.DatasetSync) decision {
+		return unsent(held, &r.settings, f)
 	})
 	if errors.Is(err, errOrphaned) {
-		return nil
+		return d, nil
 	}
-	return err
+	return d, err
 }
 
 // writeOutcome writes what came of the start that holds the nonce of f, again
