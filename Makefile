@@ -56,7 +56,7 @@ test-manifests: ## Test the manifests, the chart, the alerts and the manager's r
 	@assets=$$(hack/controlplane/assets) && KUBEBUILDER_ASSETS=$$assets go test -C hack/manifests -count=1 ./...
 
 .PHONY: explore
-explore: ## Search the protocol exhaustively with large bounds; an hour.
+explore: ## Search the protocol exhaustively with large bounds; six minutes on two cores.
 	@EXPLORE=large go test ./internal/proof/explore -run TestExplore -timeout 3h -count=1 -v
 
 .PHONY: enumerate
@@ -79,7 +79,7 @@ fuzz: ## Fuzz every decoder and the reconciler, FUZZTIME each; what fails become
 	done
 
 .PHONY: chaos
-chaos: ## Kill, stop and cut off real managers; SIZE=full: 500 kills and 100 fail-overs, an hour.
+chaos: ## Kill, stop and cut off real managers; SIZE=full: 500 kills and 130 fail-overs, twenty minutes.
 	@assets=$$(hack/controlplane/assets) && cd hack/chaos && KUBEBUILDER_ASSETS=$$assets go run . --size=$(or $(SIZE),ci)
 
 .PHONY: seeded-bugs

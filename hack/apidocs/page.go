@@ -155,7 +155,7 @@ func (p *page) columns(columns []column) {
 // about makes of "name is what it is" what may stand beside the name.
 func about(name, description string) string {
 	text := strings.Join(strings.Fields(description), " ")
-	if rest, ok := strings.CutPrefix(text, name+" "); ok {
+	if rest, ok := strings.CutPrefix(text, name+" "); ok && !strings.HasPrefix(rest, "of ") {
 		text = strings.TrimPrefix(strings.TrimPrefix(rest, "is "), "are ")
 	}
 	if first, _, _ := strings.Cut(text, " "); strings.Contains(strings.TrimRight(first, ".,"), ".") {

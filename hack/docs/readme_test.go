@@ -15,6 +15,7 @@ var notRun = map[string]string{
 	"make demo":  "it starts all of this by itself, for a person to look at; a test of its own follows it",
 	"make test":  "it runs this very test",
 	"make image": "it needs a container tool and the base images",
+	"docker ":    "it needs a container tool and a registry",
 	"helm ":      "the tests of hack/manifests render and install the chart",
 	"git clone":  "the network is not there in every place where tests run",
 }
