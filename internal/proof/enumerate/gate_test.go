@@ -64,7 +64,7 @@ func (w *world) follow(kind process.Kind) {
 // find returns what goes wrong at a point, once.
 func (w *world) find(all []injection, here point) (injection, bool) {
 	for _, i := range all {
-		if i.point == here && !w.fired[i] {
+		if i.point == here && !w.fired[i] && !w.resting {
 			w.fired[i] = true
 			return i, true
 		}

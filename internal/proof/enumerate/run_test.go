@@ -60,19 +60,9 @@ func run(ctx context.Context, p plan, s *servers, b func(*cluster.Time) backend)
 		defer s.oneAtATime.Unlock()
 	}
 	frames := s.frames.Load()
-	w.drive(ctx, t.Now().Add(mischiefEnds), w.allFired)
-	reached := w.allFired()
-	w.allOff()
-	w.calm(ctx, "after the faults")
-	trace := w.trace
-	if w.failed() {
-		w.edit(ctx, func(obj *v1alpha1.DatasetSync) { obj.Spec.Trigger = "again" })
-		w.current.Deliver(w.log.Len())
-		w.calm(ctx, "after another request")
-		if w.failed() {
-			w.problem("V3: another request does not heal the object: %s", w.describe())
-		}
-	}
+	w.endure(ctx, "after the faults")
+	reached, trace := w.allFired(), w.trace
+	w.heal(ctx)
 	rest := w.rest(ctx)
 	if n := s.frames.Load() - frames; n > 0 && w.speaksTLS() {
 		w.problem("V1: a call was %d requests over HTTP/2, which repeats what is reset", n)
@@ -94,6 +84,13 @@ func (w *world) speaksTLS() bool {
 	})
 }
 
+// endure lets go wrong what is to go wrong, and then everything come to rest.
+func (w *world) endure(ctx context.Context, when string) {
+	w.drive(ctx, w.true.Now().Add(mischiefEnds), w.allFired)
+	w.allOff()
+	w.calm(ctx, when)
+}
+
 // calm lets everything come to rest, within the bound.
 func (w *world) calm(ctx context.Context, when string) {
 	until := w.true.Now().Add(w.bound())
@@ -106,9 +103,27 @@ func (w *world) calm(ctx context.Context, when string) {
 	}
 }
 
-// rest lets an object that has nothing to do be looked at again and again, and
-// returns since when it should have cost nothing.
+// heal asks a failed object for another sync, again for as long as something of
+// the plan is left to go wrong in it. One in which nothing does has to succeed.
+func (w *world) heal(ctx context.Context) {
+	for n := 1; w.failed(); n++ {
+		fired := len(w.fired)
+		w.edit(ctx, func(obj *v1alpha1.DatasetSync) { obj.Spec.Trigger = fmt.Sprintf("again-%d", n) })
+		w.current.Deliver(w.log.Len())
+		w.endure(ctx, "after another request")
+		if len(w.fired) == fired {
+			if w.failed() {
+				w.problem("V3: another request does not heal the object: %s", w.describe())
+			}
+			return
+		}
+	}
+}
+
+// rest lets an object that has nothing to do be looked at again and again, with
+// nothing going wrong any more, and returns since when it should have cost nothing.
 func (w *world) rest(ctx context.Context) time.Time {
+	w.resting = true
 	w.true.Advance(time.Second)
 	rest := w.true.Now()
 	for range 3 {

@@ -73,6 +73,8 @@ type world struct {
 	done  map[process.Kind]int
 	trace []point
 	fired map[injection]bool
+	// resting is true when nothing goes wrong any more.
+	resting bool
 	// timers are what happens later; onLook and onGet what happens after the next
 	// of these.
 	timers        []timer
