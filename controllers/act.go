@@ -20,6 +20,7 @@ func (r *Reconciler) act(ctx context.Context, written *v1alpha1.DatasetSync, f f
 	if elapsed(f.now, now) > r.settings.budget() {
 		logger.Info("A start was not sent: too much time has passed since it was decided.")
 		r.Metrics.observeStart(&modelarts.Error{Fate: modelarts.FateNotSent})
+		seen.unused()
 		d, err := r.giveBack(ctx, written, f, true)
 		return r.concluded(logger, d, err)
 	}

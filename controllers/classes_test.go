@@ -190,7 +190,7 @@ var _ = Describe("A failure", func() {
 		w.create(ctx, "cats", withRetryLimit(1))
 		obj := w.follow(ctx, "cats", isStalled)
 		Expect(hasReason(v1alpha1.ReasonRetryLimitReached)(obj)).To(BeTrue())
-		Expect(message(obj)).To(ContainSubstring("ModelArts.1002"))
+		Expect(message(obj)).To(And(ContainSubstring("did not tell"), ContainSubstring("ModelArts.1002")))
 	})
 
 	It("of the task is told in the words of the service, and the message stays the same", func(ctx SpecContext) {

@@ -154,6 +154,20 @@ var _ = Describe("The intent", func() {
 		Expect(obj.Status.History[0].Attempts).To(BeEquivalentTo(1))
 	})
 
+	It("that loses its write gives the start's token back", func(ctx SpecContext) {
+		w := newWorld(ctx)
+		w.settings.QPS, w.settings.Burst = 0.1, 3 // Two looks and one start.
+		w.restart()
+		w.create(ctx, "cats")
+		w.hooks.afterLook = func() {
+			w.hooks.afterLook = nil
+			w.edit(ctx, "cats", func(obj *v1alpha1.DatasetSync) { obj.Labels = map[string]string{"edited": "meanwhile"} })
+		}
+		Expect(w.pass(ctx, "cats").RequeueAfter).To(Equal(conflictWait))
+		w.pass(ctx, "cats")
+		Expect(w.starts("cats")).To(Equal(1))
+	})
+
 	It("is not sent after its time, and is given back", func(ctx SpecContext) {
 		w := newWorld(ctx)
 		w.create(ctx, "cats")

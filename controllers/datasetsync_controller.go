@@ -12,6 +12,7 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/client-go/tools/events"
+	"k8s.io/client-go/util/workqueue"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -25,6 +26,10 @@ import (
 // conflictWait is when to come back after a write that lost: the cache has to
 // catch up first.
 const conflictWait = 200 * time.Millisecond
+
+// errorWait is the longest wait after an error of the API server: objects are
+// worked on again soon after it is back.
+const errorWait = 30 * time.Second
 
 // SyncAPI is the service. Its errors are *modelarts.Error.
 type SyncAPI interface {
@@ -85,7 +90,11 @@ func NewReconciler(d Dependencies, s Settings) *Reconciler {
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, concurrency int) error {
 	return ctrl.NewControllerManagedBy(mgr).
 		For(&v1alpha1.DatasetSync{}).
-		WithOptions(controller.Options{MaxConcurrentReconciles: concurrency, EnableWarmup: new(true)}).
+		WithOptions(controller.Options{
+			MaxConcurrentReconciles: concurrency,
+			EnableWarmup:            new(true),
+			RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[ctrl.Request](conflictWait, errorWait),
+		}).
 		Complete(r)
 }
 
@@ -124,10 +133,11 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 func (r *Reconciler) carryOut(ctx context.Context, obj *v1alpha1.DatasetSync, d decision, f facts, seen sight) (ctrl.Result, error) {
 	if d.start {
 		r.Memory.update(obj, func(m *remembered) { m.nonce, m.nonceSeen = f.nonce, f.now })
-	} else {
-		seen.unused()
 	}
 	written, err := r.record(ctx, obj, d.status)
+	if err != nil || !d.start {
+		seen.unused()
+	}
 	switch {
 	case apierrors.IsConflict(err):
 		return ctrl.Result{RequeueAfter: conflictWait}, nil
@@ -150,9 +160,10 @@ func (r *Reconciler) carryOut(ctx context.Context, obj *v1alpha1.DatasetSync, d 
 }
 
 // priorityOf puts looks at tasks that are under way behind all else that is due:
-// such a look loses nothing by being late, and somebody waits for a start.
+// such a look loses nothing by being late, and somebody waits for a start. So it
+// puts what has failed: a service that is silent holds its callers for long.
 func priorityOf(run *v1alpha1.Run) int {
-	if stageOf(run) == stageFollowing {
+	if stageOf(run) == stageFollowing || (run != nil && run.Failures > 0) {
 		return handler.LowPriority
 	}
 	return 0

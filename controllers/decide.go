@@ -125,7 +125,9 @@ type pass struct {
 	due due
 	// scheduleErr is why the schedule cannot be used.
 	scheduleErr error
-	decision    decision
+	// unanswered is true if the last start came to nothing without an answer.
+	unanswered bool
+	decision   decision
 }
 
 func newPass(obj *v1alpha1.DatasetSync, s *Settings, f facts) *pass {
@@ -155,7 +157,7 @@ func gate(obj *v1alpha1.DatasetSync, s *Settings, f facts) decision {
 	case stage == stageNone && !p.due.any():
 		p.rest()
 		return p.done(p.untilNextSync())
-	case stage <= stageOpen && p.due.any():
+	case stage <= stageOpen && p.asked():
 		p.decision.look, p.decision.target = lookNow, p.wanted()
 		return p.done(0)
 	}
@@ -167,9 +169,9 @@ func gate(obj *v1alpha1.DatasetSync, s *Settings, f facts) decision {
 		if run.SecretVersion != "" {
 			p.decision.look = lookIfSecretChanged
 		}
-		return p.done(p.beforeNextSync(stage, p.until(run.RetryTime.Time)))
+		return p.done(p.until(run.RetryTime.Time))
 	case p.now.Before(p.nextLook):
-		return p.done(p.beforeNextSync(stage, p.until(p.nextLook)))
+		return p.done(p.until(p.nextLook))
 	default:
 		p.decision.look = lookNow
 		return p.done(0)
@@ -183,7 +185,7 @@ func decide(obj *v1alpha1.DatasetSync, s *Settings, f facts, obs observation) de
 	if obs.blocked != nil {
 		return p.showBlocked(obs.blocked)
 	}
-	if stageOf(p.st.Run) <= stageOpen && p.due.any() {
+	if stageOf(p.st.Run) <= stageOpen && p.asked() {
 		p.takeIn(obs)
 	}
 	if p.st.Run == nil { // What was due passed its deadline during the look.
@@ -264,6 +266,10 @@ func (p *pass) start(obs observation) decision {
 	run.Nonce = p.nonce
 	run.StartTime = microTime(p.now)
 	run.RetryTime, run.BusyTime, run.SecretVersion = nil, nil, ""
+	p.st.TaskID, p.st.TaskState = "", ""
+	if p.due.schedule { // What begins now serves the time that was reached before.
+		p.moveSchedule()
+	}
 	p.progress(note{v1alpha1.ReasonStarting, "A sync is being started" + p.attemptText() + "."})
 	p.decision.start = true
 	return p.done(0)
@@ -293,20 +299,26 @@ func (p *pass) unknown(obs observation) decision {
 	switch {
 	case p.due.target:
 		return p.fail(note{v1alpha1.ReasonRetryLimitReached, "The start came to nothing, and spec names another data set now."})
-	case p.due.any() && !p.obj.Spec.Suspend:
+	case p.asked() && !p.obj.Spec.Suspend:
 		p.takeIn(obs)
 	}
+	p.unanswered = true
 	return p.open(obs)
 }
 
-// accepted: the service took the start and told no task.
+// accepted: the service took the start and told no task. Where it shows neither
+// ids nor times, a task that was quick cannot be told from the one before it: then
+// the service's word that it took the start is believed.
 func (p *pass) accepted(obs observation) decision {
 	run := p.st.Run
 	if compare(obs.task, run.Baseline, graceAfterStart) == newer {
 		return p.follow(obs, v1alpha1.OriginStarted)
 	}
-	gone := p.startTime().Add(lostAfter)
-	if !obs.sent.Before(gone) {
+	gone := later(p.startTime(), p.nonceSeen).Add(lostAfter)
+	switch settled := !obs.sent.Before(gone); {
+	case settled && anonymous(obs.task, run.Baseline) && obs.task.State == modelarts.StateCompleted:
+		return p.follow(obs, v1alpha1.OriginStarted)
+	case settled:
 		return p.lose("The service took the start, but shows no task for it.")
 	}
 	n := note{v1alpha1.ReasonStarting, "The service took the start; its task is not shown yet."}
@@ -327,7 +339,7 @@ func (p *pass) follow(obs observation, origin v1alpha1.Origin) decision {
 		run.Task.State = "" // What comes with the end is yet to be done.
 	}
 	p.decision.begun = run.DeepCopy() // A task that has failed already is dropped below.
-	run.RetryTime, run.BusyTime, run.SecretVersion = nil, nil, ""
+	run.Failures, run.RetryTime, run.BusyTime, run.SecretVersion = 0, nil, nil, ""
 	p.st.TaskID, p.st.TaskState = obs.task.ID, string(obs.task.State)
 	return p.following(obs)
 }
@@ -497,6 +509,14 @@ func (p *pass) attemptLimit() int32 {
 func (p *pass) refusedForGood() bool {
 	return p.st.Run.Attempt > 0 && p.st.ErrorCode != "" &&
 		modelarts.ClassifyTask(p.st.ErrorCode) == modelarts.ClassPermanent
+}
+
+// later returns the later of two times.
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
 }
 
 // until returns the time to t, never none.

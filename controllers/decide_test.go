@@ -381,6 +381,21 @@ func TestDecide(t *testing.T) {
 			obj:    object(running(attempts(3), func(run *v1alpha1.Run) { run.Failures = 3 }), triggered), now: 60, task: task("t2", modelarts.StateRunning, 30),
 			want: "open 0/0, Ready=Unknown AwaitingOtherTask, Reconciling, Syncing, wait 15s",
 		},
+		"open: a scheduled time was reached while failed tries are made again": {
+			reason: "the next start serves it; the failures go on to count, or they would never show",
+			obj:    object(running(attempts(2), func(run *v1alpha1.Run) { run.Failures = 2 }), daily(-1)), now: 60, task: baselineTask(),
+			want: "START, unknown 3/2, Ready=Unknown Starting, Reconciling",
+		},
+		"open: a scheduled time was reached and no attempt is left": {
+			reason: "the run fails, and the time opens the next one",
+			obj:    object(running(attempts(4)), daily(-1)), now: 60, task: baselineTask(),
+			want: "none, closed Failed, Ready=False RetryLimitReached, Stalled, wait 200ms",
+		},
+		"open: newer after a row of failures": {
+			reason: "progress ends the row",
+			obj:    object(running(func(run *v1alpha1.Run) { run.Failures = 8 })), now: 60, task: task("t2", modelarts.StateRunning, 30),
+			want: "following t2 Adopted 0/0, Ready=Unknown TaskRunning, Reconciling, Syncing, wait 5s",
+		},
 		"open: a scheduled time was reached": {
 			reason: "a nightly run of a healthy object does not make it unready",
 			obj: object(func(obj *v1alpha1.DatasetSync) {
@@ -439,6 +454,14 @@ func TestDecide(t *testing.T) {
 			}), now: 61, task: baselineTask(),
 			want: "none, closed Failed, Ready=False RetryLimitReached, Stalled",
 		},
+		"unknown: idle and no attempt left, after a task that FAILED": {
+			reason: "the last start was not the one that FAILED",
+			obj: object(running(sent), func(obj *v1alpha1.DatasetSync) {
+				obj.Spec.RetryLimit = ptr.To[int32](0)
+				obj.Status.ErrorCode = "ModelArts.4360"
+			}), now: 61, task: baselineTask(),
+			want: "none, closed Failed, Ready=False RetryLimitReached, Stalled",
+		},
 		"unknown: idle and suspended": {
 			reason: "a second start waits",
 			obj:    object(running(sent), suspended), now: 61, task: baselineTask(),
@@ -479,6 +502,32 @@ func TestDecide(t *testing.T) {
 		"accepted: other for two minutes": {
 			reason: "a start that was taken is never sent again",
 			obj:    object(running(accepted)), now: 121, task: baselineTask(),
+			want: "none, closed Failed, Ready=False TaskLost, Stalled",
+		},
+
+		"accepted: taken by another process two minutes ago": {
+			reason: "its clock may be another: the time counts since this process knows of the start",
+			obj:    object(running(accepted)), now: 121, nonceSeen: 100, task: baselineTask(),
+			want: "accepted 1/0, Ready=Unknown Starting, Reconciling, wait 30.25s",
+		},
+		"accepted: COMPLETED for two minutes, without ids and times": {
+			reason: "a quick task looks like the one before it; the service said that it took the start",
+			obj:    object(running(accepted, sparse("COMPLETED"))), now: 121, task: bare(modelarts.StateCompleted),
+			want: "none, closed Succeeded, Ready=True Succeeded",
+		},
+		"accepted: COMPLETED for two minutes, without the id that is told otherwise": {
+			reason: "who tells ids can be asked for one",
+			obj:    object(running(accepted)), now: 121, task: bare(modelarts.StateCompleted),
+			want: "none, closed Failed, Ready=False TaskLost, Stalled",
+		},
+		"accepted: COMPLETED for less, without ids and times": {
+			reason: "ours may be at work still",
+			obj:    object(running(accepted, sparse("COMPLETED"))), now: 119, task: bare(modelarts.StateCompleted),
+			want: "accepted 1/0, Ready=Unknown Starting, Reconciling, wait 1s",
+		},
+		"accepted: FAILED for two minutes, without ids and times": {
+			reason: "the failure may be that of the task before, and no start follows on a doubt",
+			obj:    object(running(accepted, sparse("FAILED"))), now: 121, task: bare(modelarts.StateFailed),
 			want: "none, closed Failed, Ready=False TaskLost, Stalled",
 		},
 
@@ -664,5 +713,27 @@ func TestDecide(t *testing.T) {
 				t.Errorf("the same input gave another decision (-first +second):\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestAStartForgetsTheTaskBefore: a start that comes to nothing is not to be taken
+// for the task that failed before it.
+func TestAStartForgetsTheTaskBefore(t *testing.T) {
+	t.Parallel()
+	obj := object(running(attempts(1)), func(obj *v1alpha1.DatasetSync) {
+		obj.Status.TaskID, obj.Status.TaskState, obj.Status.ErrorCode = "t2", "FAILED", "ModelArts.4360"
+	})
+	got := decide(obj, &table, facts{now: at(60), nonce: "n2"}, observation{task: baselineTask(), sent: at(60)})
+	if st := got.status; !got.start || st.TaskID != "" || st.TaskState != "" || st.ErrorCode != "ModelArts.4360" {
+		t.Errorf("start: %t; task %q %q, error %q", got.start, st.TaskID, st.TaskState, st.ErrorCode)
+	}
+}
+
+func TestAStartServesTheTimeThatWasReached(t *testing.T) {
+	t.Parallel()
+	obj := object(running(attempts(1)), daily(-1))
+	got := decide(obj, &table, facts{now: at(60), nonce: "n2"}, observation{task: baselineTask(), sent: at(60)})
+	if next := got.status.NextSyncTime; !got.start || next == nil || !next.After(at(60)) {
+		t.Errorf("start: %t; next sync: %v", got.start, next)
 	}
 }

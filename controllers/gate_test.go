@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 
@@ -26,6 +27,11 @@ func daily(seconds int) change {
 		obj.Status.ObservedSchedule = &v1alpha1.ObservedSchedule{Schedule: "@daily"}
 		obj.Status.NextSyncTime = &metav1.Time{Time: at(seconds)}
 	}
+}
+
+// settled: nothing is on the way.
+func settled(obj *v1alpha1.DatasetSync) {
+	meta.RemoveStatusCondition(&obj.Status.Conditions, v1alpha1.ReconcilingCondition)
 }
 
 func retryAt(seconds int) func(*v1alpha1.Run) {
@@ -188,9 +194,18 @@ func TestGate(t *testing.T) {
 			obj:    object(running(follows), scheduled, triggered), nextLook: 5,
 			want: "rest: following t2 Started 1/0, Ready=Unknown Requested, Reconciling, wait 5s",
 		},
-		"an open run whose scheduled time comes first": {
-			reason: "it is taken in when it is reached",
-			obj:    object(running(retryAt(30)), daily(20)), want: "rest: open 0/0 retry +30s, Ready=Unknown Requested, Reconciling, wait 20s",
+		"a retry that is ahead and a scheduled time": {
+			reason: "the schedule alone drops no delay: the retry serves its time as well",
+			obj:    object(running(retryAt(30)), daily(-20)), want: "rest: open 0/0 retry +30s, Ready=Unknown Requested, Reconciling, wait 30s",
+		},
+		"a time that was skipped, after the Secret was missing when it was due": {
+			reason: "what kept that run from being opened keeps none now; how the last one ended is told",
+			obj: object(daily(-61), func(obj *v1alpha1.DatasetSync) {
+				obj.Spec.StartingDeadlineSeconds = ptr.To[int32](60)
+				obj.Status.TaskState, obj.Status.ErrorCode = "FAILED", "ModelArts.4360"
+			}, condition(v1alpha1.ReadyCondition, metav1.ConditionFalse, v1alpha1.ReasonCredentialsNotFound),
+				condition(v1alpha1.StalledCondition, metav1.ConditionTrue, v1alpha1.ReasonCredentialsNotFound)),
+			want: "rest: none, Ready=False TaskFailed, Stalled, wait 1h0m0s",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -248,6 +263,65 @@ func TestASilentServiceDoesNotTakeBackThatSomebodyHasToAct(t *testing.T) {
 	d := decide(obj, &table, facts{now: t0}, observation{blocked: b})
 	if got, want := summary(d), "open 0/0, Ready=False AuthenticationFailed, Stalled, wait 1s"; got != want {
 		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+func TestWhatIsLateStaysSoWhileItIsBlocked(t *testing.T) {
+	t.Parallel()
+	throttled := &blocked{note: note{v1alpha1.ReasonThrottled, "Paused."}, wait: time.Second}
+	for name, c := range map[string]struct {
+		obj  *v1alpha1.DatasetSync
+		want string
+	}{
+		"a task that takes too long": {
+			obj: object(running(follows), condition(v1alpha1.ReadyCondition, metav1.ConditionFalse, v1alpha1.ReasonTaskTimedOut),
+				condition(v1alpha1.StalledCondition, metav1.ConditionTrue, v1alpha1.ReasonTaskTimedOut), settled),
+			want: "following t2 Started 1/0, Ready=False TaskTimedOut, Stalled, wait 1s",
+		},
+		"a request that could not be served for too long": {
+			obj:  object(running()),
+			want: "open 0/0, Ready=False ServiceUnavailable, Stalled, wait 1s",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if diff := cmp.Diff(c.want, summary(decide(c.obj, &table, facts{now: at(7300)}, observation{blocked: throttled}))); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestAnAnswerThatDoesNotTellIsTold(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		err  *modelarts.Error
+		want []string
+	}{
+		"an error of the service": {
+			err:  &modelarts.Error{HTTPStatus: 500, Code: "ModelArts.4106", Message: "Failed to obtain the OBS agency.", Fate: modelarts.FateUnknown},
+			want: []string{"The answer to the start does not tell whether it was taken: ModelArts.4106: Failed to obtain the OBS agency."},
+		},
+		"no answer": {err: &modelarts.Error{Fate: modelarts.FateUnknown}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var got []string
+			for _, e := range conclude(object(running(sent)), &table, facts{now: t0}, answer{err: c.err}).events {
+				got = append(got, e.message)
+			}
+			if diff := cmp.Diff(c.want, got); diff != "" {
+				t.Errorf("events (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestAStartThatWasTakenEndsARowOfFailures(t *testing.T) {
+	t.Parallel()
+	obj := object(running(sent, func(run *v1alpha1.Run) { run.Failures = 8 }))
+	if got := conclude(obj, &table, facts{now: t0}, answer{}).status.Run.Failures; got != 0 {
+		t.Errorf("%d failures are left", got)
 	}
 }
 

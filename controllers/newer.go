@@ -79,6 +79,11 @@ func supersedes(latest modelarts.Task, run *v1alpha1.Run) bool {
 	return v == newer
 }
 
+// anonymous reports whether the service tells neither ids nor times of creation.
+func anonymous(latest modelarts.Task, base *v1alpha1.Baseline) bool {
+	return latest.ID == "" && latest.CreateTime.IsZero() && base.TaskID == "" && base.CreateTime == nil
+}
+
 // sparseNewer compares where neither ids nor times are told.
 func sparseNewer(latest modelarts.Task, base *v1alpha1.Baseline) bool {
 	state := modelarts.State(base.State)

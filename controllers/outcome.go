@@ -112,7 +112,7 @@ func conclude(obj *v1alpha1.DatasetSync, s *Settings, f facts, a answer) decisio
 		return p.refused(a)
 	}
 	run := p.st.Run
-	run.Accepted = true
+	run.Accepted, run.Failures = true, 0
 	if id := a.started.TaskID; id == "" || (run.Baseline != nil && id == run.Baseline.TaskID) {
 		p.progress(note{v1alpha1.ReasonStarting, "The service took the start; its task is not shown yet."})
 		return p.done(p.PollMin)
@@ -136,6 +136,9 @@ func (p *pass) refused(a answer) decision {
 	}
 	switch {
 	case err.Fate == modelarts.FateUnknown:
+		if err.HTTPStatus != 0 {
+			p.decision.events = append(p.decision.events, failedEvent("The answer to the start does not tell whether it was taken: "+describe(err)+"."))
+		}
 		return p.done(p.PollMin)
 	case err.Fate == modelarts.FateNotSent:
 		p.giveBack()

@@ -25,6 +25,13 @@ func (d due) any() bool { return d.request() || d.schedule }
 // request reports whether somebody asked, as opposed to the schedule.
 func (d due) request() bool { return d.target || d.trigger || d.annotation }
 
+// asked reports whether what is due opens a run, or begins the one that is open
+// anew. A scheduled time alone does not do the latter: the next start of that run
+// serves it, and its failures go on to count.
+func (p *pass) asked() bool {
+	return p.due.request() || (p.due.schedule && p.st.Run == nil)
+}
+
 func (p *pass) findDue() due {
 	trigger, annotation, wanted := p.obj.Spec.Trigger, requestedAt(p.obj), p.wanted()
 	return due{
@@ -65,8 +72,6 @@ func (p *pass) cause() v1alpha1.Cause {
 		return v1alpha1.CauseTrigger
 	case p.due.annotation:
 		return v1alpha1.CauseRequest
-	case p.st.Run != nil:
-		return p.st.Run.Cause
 	default:
 		return v1alpha1.CauseSchedule
 	}
@@ -160,9 +165,12 @@ func (p *pass) exhausted() decision {
 	if p.st.TaskState == string(modelarts.StateFailed) {
 		reason = v1alpha1.ReasonTaskFailed
 	}
-	text := "The answer to the last start was lost, and no task came of it"
-	if reason == v1alpha1.ReasonTaskFailed || p.st.ErrorCode+p.st.ErrorMsg != "" {
-		text = "The last error: " + p.errorText()
+	text := "The last error: " + p.errorText()
+	if p.unanswered {
+		text = "The answer to the last start did not tell whether it was taken, and no task came of it"
+		if p.st.ErrorCode+p.st.ErrorMsg != "" {
+			text += "; the last error before: " + p.errorText()
+		}
 	}
 	return p.fail(note{reason, text + p.usedText() + "."})
 }
@@ -248,8 +256,8 @@ func (p *pass) rest() {
 		p.stall(note{v1alpha1.ReasonInvalidSpec, cut(p.scheduleErr.Error(), maxMessage)})
 	case p.inStep():
 		p.settle(metav1.ConditionTrue, p.successNote())
-	case meta.IsStatusConditionTrue(p.st.Conditions, v1alpha1.ReconcilingCondition):
-		// What was on the way after a failure was taken back.
+	case meta.IsStatusConditionTrue(p.st.Conditions, v1alpha1.ReconcilingCondition), p.waits():
+		// What was on the way after a failure, or was kept from it, was taken back.
 		p.stall(p.failedNote())
 	}
 	if c := meta.FindStatusCondition(p.st.Conditions, v1alpha1.StalledCondition); c != nil && !p.inStep() {
@@ -341,6 +349,10 @@ func (p *pass) showBlocked(b *blocked) decision {
 		// The object's own call has told more.
 	case b.stalled || (b.reason == v1alpha1.ReasonCredentialsNotFound && p.stalledBy(b.reason)):
 		p.stall(b.note)
+	case p.st.Run != nil && p.late():
+		if !p.stalled() {
+			p.stall(note{lateReason(b.reason), b.message + p.lateText()})
+		}
 	default:
 		p.progress(b.note)
 	}
@@ -437,12 +449,4 @@ func (p *pass) untilNextSync() time.Duration {
 		return 0
 	}
 	return min(p.until(p.st.NextSyncTime.Time), restingCheck)
-}
-
-// beforeNextSync shortens the wait of an open run to its next scheduled time.
-func (p *pass) beforeNextSync(s stage, wait time.Duration) time.Duration {
-	if s == stageOpen && p.st.NextSyncTime != nil {
-		return min(wait, p.untilNextSync())
-	}
-	return wait
 }

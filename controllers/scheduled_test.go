@@ -197,16 +197,26 @@ var _ = Describe("A schedule", func() {
 		Expect(w.starts("cats")).To(Equal(2))
 	})
 
-	It("that is reached while a run waits is taken into it", func(ctx SpecContext) {
+	It("that is reached while a run waits is served by its start", func(ctx SpecContext) {
 		w := punctual(ctx, func(c *simulator.Config) { c.TaskDuration = 7 * time.Minute })
 		_, err := w.service.StartTask(testProject, "cats")
 		Expect(err).NotTo(HaveOccurred())
 		w.create(ctx, "cats", withSchedule("*/5 * * * *"))
 		w.follow(ctx, "cats", func(obj *v1alpha1.DatasetSync) bool { return nextSync(obj) == "12:10:00" })
-		Expect(w.starts("cats")).To(BeZero(), "the time was taken in while the run waits")
+		Expect(w.starts("cats")).To(Equal(1))
 		obj := w.follow(ctx, "cats", closedRuns(1))
 		Expect(w.starts("cats")).To(Equal(1))
 		Expect(obj.Status.History[0].Cause).To(Equal(v1alpha1.CauseCreated))
+	})
+
+	It("that comes round faster than its failing tasks does not hide that they fail", func(ctx SpecContext) {
+		w := punctual(ctx, func(c *simulator.Config) { c.TaskDuration = 13 * time.Minute })
+		w.service.AddFault(simulator.Fault{Kind: "task-fails"})
+		w.create(ctx, "cats", withSchedule("*/10 * * * *"))
+		obj := w.follow(ctx, "cats", isStalled)
+		Expect(hasReason(v1alpha1.ReasonTaskFailed)(obj)).To(BeTrue())
+		Expect(obj.Status.History[0].Attempts).To(BeEquivalentTo(4))
+		Expect(w.starts("cats")).To(Equal(4))
 	})
 })
 
