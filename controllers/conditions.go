@@ -40,6 +40,11 @@ func (p *pass) stalled() bool {
 	return meta.IsStatusConditionTrue(p.st.Conditions, v1alpha1.StalledCondition)
 }
 
+// stalledLate reports whether the object is stalled because something lasts too long.
+func (p *pass) stalledLate() bool {
+	return p.stalledBy(v1alpha1.ReasonDatasetBusy) || p.stalledBy(v1alpha1.ReasonServiceUnavailable) || p.stalledBy(v1alpha1.ReasonTaskTimedOut)
+}
+
 // saysWhy reports whether Ready tells a reason already.
 func (p *pass) saysWhy(reason string) bool {
 	c := meta.FindStatusCondition(p.st.Conditions, v1alpha1.ReadyCondition)

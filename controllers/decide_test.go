@@ -729,11 +729,49 @@ func TestAStartForgetsTheTaskBefore(t *testing.T) {
 	}
 }
 
+// TestATaskServesTheTimeThatWasReached: a run that was open when a scheduled time
+// was reached, ten minutes ago, follows somebody else's task.
+func TestATaskServesTheTimeThatWasReached(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		task  modelarts.Task
+		moves bool
+	}{
+		"that began after it":            {modelarts.Task{ID: "t2", State: modelarts.StateRunning, CreateTime: at(301), Date: at(900)}, true},
+		"that began before it":           {modelarts.Task{ID: "t2", State: modelarts.StateRunning, CreateTime: at(299), Date: at(900)}, false},
+		"by a clock that is ahead":       {modelarts.Task{ID: "t2", State: modelarts.StateRunning, CreateTime: at(1301), Date: at(1900)}, true},
+		"of which no time is told":       {modelarts.Task{ID: "t2", State: modelarts.StateRunning, Date: at(900)}, false},
+		"where the service has no clock": {modelarts.Task{ID: "t2", State: modelarts.StateRunning, CreateTime: at(301)}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			obj := object(running(), daily(300))
+			got := decide(obj, &table, facts{now: at(900)}, observation{task: c.task, sent: at(900)})
+			if stageOf(got.status.Run) != stageFollowing {
+				t.Fatalf("it is not followed: %s", summary(got))
+			}
+			if moved := got.status.NextSyncTime.After(at(900)); moved != c.moves {
+				t.Errorf("the time is taken in: %t, want %t", moved, c.moves)
+			}
+		})
+	}
+}
+
 func TestAStartServesTheTimeThatWasReached(t *testing.T) {
 	t.Parallel()
 	obj := object(running(attempts(1)), daily(-1))
 	got := decide(obj, &table, facts{now: at(60), nonce: "n2"}, observation{task: baselineTask(), sent: at(60)})
 	if next := got.status.NextSyncTime; !got.start || next == nil || !next.After(at(60)) {
 		t.Errorf("start: %t; next sync: %v", got.start, next)
+	}
+}
+
+func TestATimeThatAnOpenRunServesIsNotSkipped(t *testing.T) {
+	t.Parallel()
+	obj := object(running(retryAt(30)), daily(-61), func(obj *v1alpha1.DatasetSync) {
+		obj.Spec.StartingDeadlineSeconds = ptr.To[int32](60)
+	})
+	if d := gate(obj, &table, facts{now: t0}); d.skipped || d.status.History != nil {
+		t.Errorf("skipped: %t, history: %v", d.skipped, d.status.History)
 	}
 }

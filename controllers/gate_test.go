@@ -198,6 +198,14 @@ func TestGate(t *testing.T) {
 			reason: "the schedule alone drops no delay: the retry serves its time as well",
 			obj:    object(running(retryAt(30)), daily(-20)), want: "rest: open 0/0 retry +30s, Ready=Unknown Requested, Reconciling, wait 30s",
 		},
+		"a request that was taken back, after a data set that does not exist": {
+			reason: "the reason is that of the failure, as before",
+			obj: object(func(obj *v1alpha1.DatasetSync) {
+				obj.Status.TaskState, obj.Status.ErrorCode = "", "ModelArts.4352"
+			}, condition(v1alpha1.ReadyCondition, metav1.ConditionFalse, v1alpha1.ReasonServiceUnavailable),
+				condition(v1alpha1.ReconcilingCondition, metav1.ConditionTrue, v1alpha1.ReasonServiceUnavailable)),
+			want: "rest: none, Ready=False DatasetNotFound, Stalled",
+		},
 		"a time that was skipped, after the Secret was missing when it was due": {
 			reason: "what kept that run from being opened keeps none now; how the last one ended is told",
 			obj: object(daily(-61), func(obj *v1alpha1.DatasetSync) {
@@ -281,6 +289,15 @@ func TestWhatIsLateStaysSoWhileItIsBlocked(t *testing.T) {
 		"a request that could not be served for too long": {
 			obj:  object(running()),
 			want: "open 0/0, Ready=False ServiceUnavailable, Stalled, wait 1s",
+		},
+		"a request that could not be served for too long, after its Secret was mended": {
+			obj: object(running(), condition(v1alpha1.ReadyCondition, metav1.ConditionFalse, v1alpha1.ReasonCredentialsNotFound),
+				condition(v1alpha1.StalledCondition, metav1.ConditionTrue, v1alpha1.ReasonCredentialsNotFound), settled),
+			want: "open 0/0, Ready=False ServiceUnavailable, Stalled, wait 1s",
+		},
+		"a request for another data set than that which kept it waiting": {
+			obj:  object(running(), moved),
+			want: "open 0/0, Ready=Unknown Throttled, Reconciling, wait 1s",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -79,6 +79,12 @@ func supersedes(latest modelarts.Task, run *v1alpha1.Run) bool {
 	return v == newer
 }
 
+// youngerThan reports whether a task was created less than d ago, by the clocks of
+// the service alone.
+func youngerThan(task modelarts.Task, d time.Duration) bool {
+	return !task.CreateTime.IsZero() && !task.Date.IsZero() && task.Date.Sub(task.CreateTime)+graceBeforeStart <= d
+}
+
 // anonymous reports whether the service tells neither ids nor times of creation.
 func anonymous(latest modelarts.Task, base *v1alpha1.Baseline) bool {
 	return latest.ID == "" && latest.CreateTime.IsZero() && base.TaskID == "" && base.CreateTime == nil

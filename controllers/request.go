@@ -27,7 +27,7 @@ func (d due) request() bool { return d.target || d.trigger || d.annotation }
 
 // asked reports whether what is due opens a run, or begins the one that is open
 // anew. A scheduled time alone does not do the latter: the next start of that run
-// serves it, and its failures go on to count.
+// serves it, or a task that began after it, and its failures go on to count.
 func (p *pass) asked() bool {
 	return p.due.request() || (p.due.schedule && p.st.Run == nil)
 }
@@ -166,7 +166,7 @@ func (p *pass) exhausted() decision {
 		reason = v1alpha1.ReasonTaskFailed
 	}
 	text := "The last error: " + p.errorText()
-	if p.unanswered {
+	if p.unanswered || (p.st.Run.LostAnswers > 0 && p.st.ErrorCode+p.st.ErrorMsg == "") {
 		text = "The answer to the last start did not tell whether it was taken, and no task came of it"
 		if p.st.ErrorCode+p.st.ErrorMsg != "" {
 			text += "; the last error before: " + p.errorText()
@@ -270,7 +270,11 @@ func (p *pass) failedNote() note {
 	if p.st.ErrorCode+p.st.ErrorMsg == "" {
 		return note{v1alpha1.ReasonTaskFailed, "The last sync did not succeed: see status.history."}
 	}
-	return note{v1alpha1.ReasonTaskFailed, "The last sync failed: " + p.errorText() + "."}
+	reason := v1alpha1.ReasonTaskFailed
+	if p.st.TaskState != string(modelarts.StateFailed) && modelarts.ClassifyTask(p.st.ErrorCode) == modelarts.ClassPermanent {
+		reason = permanentReason(p.st.ErrorCode)
+	}
+	return note{reason, "The last sync failed: " + p.errorText() + "."}
 }
 
 // withSchedule has the words of a failure tell as well that the schedule cannot be
@@ -349,8 +353,8 @@ func (p *pass) showBlocked(b *blocked) decision {
 		// The object's own call has told more.
 	case b.stalled || (b.reason == v1alpha1.ReasonCredentialsNotFound && p.stalledBy(b.reason)):
 		p.stall(b.note)
-	case p.st.Run != nil && p.late():
-		if !p.stalled() {
+	case p.st.Run != nil && !p.due.target && p.late() && b.reason != v1alpha1.ReasonCredentialsNotFound:
+		if !p.stalledLate() {
 			p.stall(note{lateReason(b.reason), b.message + p.lateText()})
 		}
 	default:
@@ -411,8 +415,12 @@ func (p *pass) holdSchedule() {
 }
 
 // skipMissed passes over a time that is past its starting deadline, in whole
-// seconds: no pass comes at the very moment that is due.
+// seconds: no pass comes at the very moment that is due. As long as a run is open
+// its start may still serve it.
 func (p *pass) skipMissed() {
+	if stageOf(p.st.Run) == stageOpen {
+		return
+	}
 	next, deadline := p.st.NextSyncTime, p.obj.Spec.StartingDeadlineSeconds
 	if next == nil || deadline == nil || p.now.Sub(next.Time)/time.Second <= time.Duration(*deadline) {
 		return

@@ -196,7 +196,7 @@ func (s *secrets) unusable(use secretUse, version string, p *problem, now time.T
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	w := s.waits[use]
-	if w == nil || w.version != version || now.Sub(w.next) > secretWaitAge {
+	if w == nil || w.version != version {
 		s.sweep(now)
 		w = &secretWait{version: version, since: now, delay: secretCheckFirst / 2}
 		s.waits[use] = w

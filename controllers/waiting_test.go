@@ -89,18 +89,6 @@ var _ = Describe("Many objects that wait for one Secret", func() {
 		Expect(seconds).To(Equal([]int{0, 10, 30, 70, 130, 190, 250}))
 	})
 
-	It("wait anew when the last who waited for it is long gone", func(ctx SpecContext) {
-		w := newWorld(ctx)
-		w.setSecret(ctx, v1alpha1.DefaultCredentialsSecret, nil)
-		w.create(ctx, "cats")
-		w.pass(ctx, "cats")
-		Expect(w.client.Delete(ctx, w.get(ctx, "cats"))).To(Succeed())
-		w.step(20 * time.Minute)
-		w.create(ctx, "dogs")
-		Expect(w.pass(ctx, "dogs").RequeueAfter).To(Equal(secretCheckFirst))
-		Expect(isStalled(w.get(ctx, "dogs"))).To(BeFalse(), "its Secret may still be on its way")
-	})
-
 	It("wait for their own one only", func(ctx SpecContext) {
 		w := newWorld(ctx)
 		w.create(ctx, "cats", withSecret("theirs"))

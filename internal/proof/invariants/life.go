@@ -103,22 +103,11 @@ func tookIn(prev, cur *v1alpha1.DatasetSync) bool {
 	switch {
 	case b.HandledTarget == nil:
 		return false
-	case a.HandledTarget == nil || *a.HandledTarget != *b.HandledTarget,
-		a.HandledTrigger != b.HandledTrigger, a.HandledRequest != b.HandledRequest,
-		a.Run == nil && b.Run != nil:
-		return true
-	case a.Run == nil || b.Run == nil:
-		return false
 	default:
-		return tookInSchedule(a, b)
+		return a.HandledTarget == nil || *a.HandledTarget != *b.HandledTarget ||
+			a.HandledTrigger != b.HandledTrigger || a.HandledRequest != b.HandledRequest ||
+			(a.Run == nil && b.Run != nil)
 	}
-}
-
-// tookInSchedule reports whether a write took a scheduled time into a run that
-// was open: the time moved on, and the starts are counted anew.
-func tookInSchedule(a, b *v1alpha1.DatasetSyncStatus) bool {
-	reset := b.Run.Attempt == 0 || b.Run.Attempt == 1 && b.Run.Nonce != "" && b.Run.Nonce != a.Run.Nonce
-	return reset && a.Run.Task == nil && !a.Run.Accepted && movedOn(a, b)
 }
 
 // movedOn reports whether the scheduled time moved on, and not because it was
@@ -143,7 +132,7 @@ func scheduled(st *v1alpha1.DatasetSyncStatus) *metav1.Time {
 }
 
 // requested returns when the latest of the requests of a span came to the API
-// server.
+// server, or was due: scheduled times are taken in along the way as well.
 func (s *span) requested() time.Time {
 	prev, cur := s.life.before(s.first), s.life.Versions[s.first].DatasetSync
 	latest := s.life.Versions[0].Time
@@ -165,10 +154,35 @@ func (s *span) requested() time.Time {
 	if value := cur.Status.HandledRequest; prev.Status.HandledRequest != value {
 		ask(func(o *v1alpha1.DatasetSync) bool { return requestedAt(o) == value })
 	}
-	if due := prev.Status.NextSyncTime; due != nil && movedOn(&prev.Status, &cur.Status) && due.After(latest) && due.Time.Before(s.life.Versions[s.first].Time) {
-		latest = due.Time
+	for i := s.first; i == s.first || i < s.last; i++ {
+		if due := s.dueTime(i); due.After(latest) && due.Before(s.life.Versions[i].Time) {
+			latest = due
+		}
 	}
 	return latest
+}
+
+// dueTime returns when a scheduled time was due that version i took in, by opening
+// a run, starting a task or beginning to follow one; the zero time if it took in
+// none. It was due by the clock of whoever wrote the version.
+func (s *span) dueTime(i int) time.Time {
+	prev, cur := s.life.before(i), s.life.Versions[i]
+	a, b := &prev.Status, &cur.Status
+	if a.NextSyncTime == nil || b.Run == nil || !movedOn(a, b) {
+		return time.Time{}
+	}
+	now := cur.Time
+	switch old, run := a.Run, b.Run; {
+	case old == nil && run.StartTime == nil:
+		now = run.RequestedTime.Time
+	case run.Task != nil && (old == nil || old.Task == nil):
+		now = run.Task.SeenTime.Time
+	case run.Nonce != "" && (old == nil || old.Nonce != run.Nonce):
+		now = run.StartTime.Time
+	case i > s.first: // It was skipped.
+		return time.Time{}
+	}
+	return a.NextSyncTime.Add(cur.Time.Sub(now))
 }
 
 // names reports whether spec names a target, where a region that is not told is
