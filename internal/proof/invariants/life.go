@@ -99,15 +99,7 @@ func nonceOf(o *v1alpha1.DatasetSync) string {
 
 // tookIn reports whether a write took requests in.
 func tookIn(prev, cur *v1alpha1.DatasetSync) bool {
-	a, b := &prev.Status, &cur.Status
-	switch {
-	case b.HandledTarget == nil:
-		return false
-	default:
-		return a.HandledTarget == nil || *a.HandledTarget != *b.HandledTarget ||
-			a.HandledTrigger != b.HandledTrigger || a.HandledRequest != b.HandledRequest ||
-			(a.Run == nil && b.Run != nil)
-	}
+	return handled(prev, cur) || (cur.Status.HandledTarget != nil && prev.Status.Run == nil && cur.Status.Run != nil)
 }
 
 // movedOn reports whether the scheduled time moved on, and not because it was
