@@ -15,6 +15,10 @@ RACE := $(if $(shell command -v $$(go env CC) 2>/dev/null),-race)
 # Recipes use kubectl from PATH; without one there, the control plane's.
 KUBECTL ?= $$(command -v kubectl || echo "$$(hack/controlplane/assets)/kubectl")
 
+# A pipe fails with any of its commands.
+SHELL := bash
+.SHELLFLAGS := -o pipefail -c
+
 .DEFAULT_GOAL := help
 include hack/tools.mk
 
@@ -44,10 +48,10 @@ build: ## Compile bin/manager and bin/modelarts-simulator.
 	@go build -ldflags '$(LDFLAGS)' -o bin/modelarts-simulator ./hack/simulator
 
 .PHONY: test
-test: ## Run the tests, also of the kubectl plugin; those that need an API server start one.
+test: ## Run the tests, also of the kubectl plugin and the judges of chaos and e2e; those that need an API server start one.
 	@KUBEBUILDER_ASSETS=$$(hack/controlplane/assets) || exit 1; export KUBEBUILDER_ASSETS; start=$$(date +%s); \
 	status=0; go test $(RACE) $(TESTFLAGS) ./... || status=1; \
-	go -C hack/kubectl-dsync test $(RACE) $(TESTFLAGS) ./... || status=1; \
+	for module in kubectl-dsync chaos e2e; do go -C hack/$$module test $(RACE) $(TESTFLAGS) ./... || status=1; done; \
 	echo "test: $$([ $$status = 0 ] && echo passed || echo FAILED) after $$(($$(date +%s) - start)) s"; \
 	exit $$status
 
@@ -158,8 +162,8 @@ image: ## Build the image IMG.
 	$(CONTAINER_TOOL) build --build-arg VERSION=$(VERSION) --build-arg COMMIT=$(COMMIT) -t $(IMG) .
 
 .PHONY: deploy
-deploy: ## Deploy CRD, roles and manager, with the image IMG.
-	@$(KUBECTL) kustomize config/default | sed 's|image: datasetsync-operator:latest|image: $(IMG)|' | $(KUBECTL) apply -f -
+deploy: build-installer ## Deploy CRD, roles and manager, with the image IMG.
+	@$(KUBECTL) apply -f dist/install.yaml
 
 .PHONY: build-installer
 build-installer: ## Write dist/install.yaml, everything that a cluster needs, with the image IMG.

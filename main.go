@@ -75,7 +75,7 @@ func run(ctx context.Context, args []string) error {
 		return err
 	}
 	api := modelarts.NewClient(modelarts.Options{
-		RequestTimeout: o.Settings.RequestTimeout, UserAgent: "datasetsync-operator/" + version, Observe: counts.ObserveCall,
+		RequestTimeout: o.Settings.RequestTimeout, UserAgent: "datasetsync-operator/" + version, MaxIdleConns: o.Concurrency, Observe: counts.ObserveCall,
 	})
 	defer api.CloseIdleConnections()
 	reconciler := controllers.NewReconciler(controllers.Dependencies{

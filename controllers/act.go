@@ -49,7 +49,7 @@ func (r *Reconciler) send(ctx context.Context, seen sight, now time.Time) answer
 	if date := seen.task.Date; !date.IsZero() {
 		at = date.Add(now.Sub(seen.received))
 	}
-	started, err := r.API.StartSync(ctx, seen.target, seen.credentials, at)
+	started, err := r.API.StartSync(ctx, seen.target, seen.Credentials, at)
 	return answer{started: started, err: asError(err), secretVersion: seen.secretVersion}
 }
 

@@ -6,7 +6,6 @@ package controllers
 import (
 	"context"
 	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"time"
 
@@ -49,14 +48,13 @@ type Dependencies struct {
 	API SyncAPI
 	// Recorder takes the events.
 	Recorder events.EventRecorder
-	// Clock is read once a pass, and again for what a call took. Unset: the real
-	// one.
+	// Clock tells the time. Unset: the real one.
 	Clock clock.Clock
-	// Nonce names a start as no other is named. Unset: a random number.
+	// Nonce returns a name for a start that no other has. Unset: a random text.
 	Nonce func() string
 	// Memory is what the process remembers between passes. Unset: nothing yet.
 	Memory *Memory
-	// Metrics count what is done. Unset: in vain.
+	// Metrics count what is done. Unset: nobody can read them.
 	Metrics *Metrics
 }
 
@@ -74,7 +72,7 @@ func NewReconciler(d Dependencies, s Settings) *Reconciler {
 		d.Clock = clock.RealClock{}
 	}
 	if d.Nonce == nil {
-		d.Nonce = newNonce
+		d.Nonce = rand.Text
 	}
 	if d.Memory == nil {
 		d.Memory = NewMemory()
@@ -175,11 +173,4 @@ func (r *Reconciler) facts(obj *v1alpha1.DatasetSync) (f facts, slot time.Time) 
 	now := r.Clock.Now()
 	m := r.Memory.recall(obj, now)
 	return facts{now: now, nonce: r.Nonce(), nonceSeen: m.nonceSeen, nextLook: m.nextLook, lost: m.lost}, m.slot
-}
-
-// newNonce names a start as no other is named.
-func newNonce() string {
-	var b [16]byte
-	_, _ = rand.Read(b[:]) // Never fails.
-	return hex.EncodeToString(b[:])
 }

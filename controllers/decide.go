@@ -44,7 +44,7 @@ func stageOf(run *v1alpha1.Run) stage {
 
 // facts is what a decision rests on besides the object and the service.
 type facts struct {
-	// now is the one reading of the clock of the pass.
+	// now is when the decision counts from.
 	now time.Time
 	// nonce names the start, should one be decided.
 	nonce string

@@ -74,7 +74,7 @@ type admission struct {
 	wait time.Duration
 	// reserved is true if a token comes after wait.
 	reserved bool
-	// unused gives the token for a start back.
+	// unused gives the token for a start back, nil if there is none.
 	unused func()
 }
 
@@ -101,7 +101,7 @@ func (k *keys) admit(u use, start, paid bool, now time.Time) admission {
 	case one.probing:
 		return admission{wait: max(probeWait, now.Sub(one.probeStart))}
 	}
-	a := admission{unused: func() {}}
+	var a admission
 	if !paid {
 		a = one.reserve(start, now)
 	}
@@ -114,7 +114,7 @@ func (k *keys) admit(u use, start, paid bool, now time.Time) admission {
 // reserve takes a token for a look, and one for a start.
 func (o *key) reserve(start bool, now time.Time) admission {
 	look := o.looks.ReserveN(now, 1)
-	a := admission{wait: look.DelayFrom(now), unused: func() {}}
+	a := admission{wait: look.DelayFrom(now)}
 	if start {
 		token := o.starts.ReserveN(now, 1)
 		if token.DelayFrom(now) > 0 {

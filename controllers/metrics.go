@@ -67,8 +67,9 @@ func NewMetrics() *Metrics {
 				[]float64{0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30}), []string{"operation"}),
 	}
 	// A series that begins at 1 has no increase; these begin at 0.
-	for _, fate := range []string{fateAccepted, fateRefused, fateNotSent, fateUnknown} {
-		m.starts.WithLabelValues(fate)
+	m.starts.WithLabelValues(fateAccepted)
+	for _, fate := range []modelarts.Fate{modelarts.FateRefused, modelarts.FateNotSent, modelarts.FateUnknown} {
+		m.starts.WithLabelValues(fate.String())
 	}
 	return m
 }
@@ -135,31 +136,14 @@ func (m *Metrics) observe(d decision, now time.Time) {
 	}
 }
 
-// The fates of starts, as a label.
-const (
-	fateAccepted = "accepted"
-	fateRefused  = "refused"
-	fateNotSent  = "not_sent"
-	fateUnknown  = "unknown"
-)
+// fateAccepted is the fate of a start that did not fail, as a label.
+const fateAccepted = "accepted"
 
 // observeStart counts a start that was tried.
 func (m *Metrics) observeStart(failure *modelarts.Error) {
-	m.starts.WithLabelValues(fateLabel(failure)).Inc()
-}
-
-func fateLabel(failure *modelarts.Error) string {
-	if failure == nil {
-		return fateAccepted
+	fate := fateAccepted
+	if failure != nil {
+		fate = failure.Fate.String()
 	}
-	switch failure.Fate {
-	case modelarts.FateRefused:
-		return fateRefused
-	case modelarts.FateNotSent:
-		return fateNotSent
-	case modelarts.FateUnknown:
-		return fateUnknown
-	default:
-		return fateUnknown
-	}
+	m.starts.WithLabelValues(fate).Inc()
 }

@@ -14,13 +14,14 @@ type sight struct {
 	observation
 	// looked is true if the observation holds.
 	looked bool
-	// wait is when to come back if it does not.
+	// wait is how long to wait if it does not.
 	wait time.Duration
 	// slot is when a token comes that is reserved for the object.
 	slot time.Time
 
-	target      modelarts.Target
-	credentials modelarts.Credentials
+	target modelarts.Target
+	// Credentials are exported so that whatever prints a sight redacts them.
+	Credentials modelarts.Credentials
 	use         use
 	// received is when the answer came, by our clock.
 	received time.Time
@@ -43,8 +44,8 @@ func (s *sight) after(f facts) facts {
 	return f
 }
 
-// judge turns a sight into a decision. Where there was no look, it is only
-// waited. A look that is still to come says nothing yet: until then nobody may
+// judge turns a sight into a decision. Where there was no look, the decision is to
+// wait. A look that is still to come says nothing yet: until then nobody may
 // take a request that is due for served.
 func (s *sight) judge(obj *v1alpha1.DatasetSync, settings *Settings, f facts, d decision) decision {
 	if !s.looked {
@@ -81,7 +82,7 @@ func (r *Reconciler) observe(ctx context.Context, obj *v1alpha1.DatasetSync, d d
 	if read.blocked != nil {
 		return blockedSight(read.blocked, d.wait), nil
 	}
-	key := use{keyRef{read.credentials.AccessKeyID(), secret.endpoint}, read.credentials.KeyID()}
+	key := use{keyRef{read.Credentials.AccessKeyFingerprint(), secret.endpoint}, read.Credentials.Fingerprint()}
 	a := r.keys.admit(key, stageOf(obj.Status.Run) <= stageUnknown, !slot.IsZero(), f.now)
 	switch {
 	case a.blocked != nil && a.blocked.stalled:
@@ -117,14 +118,14 @@ func blockedSight(b *blocked, limit time.Duration) sight {
 // look calls the service.
 func (r *Reconciler) look(ctx context.Context, t v1alpha1.Target, read secret, key use, a admission) sight {
 	s := sight{
-		looked: true, credentials: read.credentials, use: key, release: a.unused,
+		looked: true, Credentials: read.Credentials, use: key, release: a.unused,
 		target: modelarts.Target{Endpoint: key.endpoint, ProjectID: t.ProjectID, DatasetID: t.DatasetID},
 	}
 	// A call that panics tells nothing of the key, and must not keep it.
 	failure := &modelarts.Error{Class: modelarts.ClassTransient}
 	defer func() { r.report(key, failure, r.Clock.Now()) }()
 	s.sent, s.secretVersion = r.Clock.Now(), read.version
-	task, err := r.API.LatestSync(ctx, s.target, s.credentials)
+	task, err := r.API.LatestSync(ctx, s.target, s.Credentials)
 	failure = asError(err)
 	s.received, s.task, s.err = r.Clock.Now(), task, failure
 	return s

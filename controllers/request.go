@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"cmp"
 	"strings"
 	"time"
 
@@ -48,11 +49,7 @@ func (p *pass) findDue() due {
 // wanted returns the data set that spec names.
 func (p *pass) wanted() v1alpha1.Target {
 	spec := &p.obj.Spec
-	t := v1alpha1.Target{ProjectID: spec.ProjectID, DatasetID: spec.DatasetID, Region: spec.Region}
-	if t.Region == "" {
-		t.Region = p.DefaultRegion
-	}
-	return t
+	return v1alpha1.Target{ProjectID: spec.ProjectID, DatasetID: spec.DatasetID, Region: cmp.Or(spec.Region, p.DefaultRegion)}
 }
 
 // requestedAt returns what counts of the annotation.

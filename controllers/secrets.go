@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -75,9 +76,9 @@ type problem struct {
 
 // secret is one read of a Secret.
 type secret struct {
-	use         secretUse
-	version     string
-	credentials modelarts.Credentials
+	version string
+	// Credentials are exported so that whatever prints a secret redacts them.
+	Credentials modelarts.Credentials
 	// blocked is why there are no credentials to use.
 	blocked *blocked
 }
@@ -88,10 +89,7 @@ func newSecrets(reader client.Reader) *secrets {
 
 // secretKey names the Secret of an object: always one of its own namespace.
 func secretKey(obj *v1alpha1.DatasetSync) types.NamespacedName {
-	name := obj.Spec.CredentialsSecretRef.Name
-	if name == "" {
-		name = v1alpha1.DefaultCredentialsSecret
-	}
+	name := cmp.Or(obj.Spec.CredentialsSecretRef.Name, v1alpha1.DefaultCredentialsSecret)
 	return types.NamespacedName{Namespace: obj.Namespace, Name: name}
 }
 
@@ -100,7 +98,7 @@ func secretKey(obj *v1alpha1.DatasetSync) types.NamespacedName {
 func (s *secrets) read(ctx context.Context, use secretUse, refused string, now time.Time) (secret, error) {
 	b, mayRead := s.waiting(use, refused, now)
 	if !mayRead {
-		return secret{use: use, blocked: b}, nil
+		return secret{blocked: b}, nil
 	}
 	defer s.readEnded(use)
 	var object corev1.Secret
@@ -132,7 +130,7 @@ func (s *secrets) read(ctx context.Context, use secretUse, refused string, now t
 		return s.unusable(use, object.ResourceVersion, &problem{note: n, stalled: true}, now), nil
 	}
 	s.found(use, object.ResourceVersion)
-	return secret{use: use, version: object.ResourceVersion, credentials: credentials}, nil
+	return secret{version: object.ResourceVersion, Credentials: credentials}, nil
 }
 
 // get reads a Secret. A name that no Secret can have is refused here: objects that
@@ -204,7 +202,7 @@ func (s *secrets) unusable(use secretUse, version string, p *problem, now time.T
 	w.problem = p
 	w.delay = min(2*w.delay, secretCheckLast)
 	w.next = now.Add(w.delay)
-	return secret{use: use, version: version, blocked: w.blocked(now)}
+	return secret{version: version, blocked: w.blocked(now)}
 }
 
 // found ends the wait for a Secret that was read and can be used, unless some

@@ -147,7 +147,7 @@ func TestClassesAndFatesHaveNames(t *testing.T) {
 	t.Parallel()
 	got := fmt.Sprint(ClassTransient, ClassThrottled, ClassBusy, ClassAuthentication, ClassPermission, ClassPermanent, Class(9),
 		FateUnknown, FateNotSent, FateRefused, Fate(9))
-	want := "transient throttled busy authentication permission permanent Class(9) unknown not sent refused Fate(9)"
+	want := "transient throttled busy authentication permission permanent Class(9) unknown not_sent refused Fate(9)"
 	if got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}

@@ -37,6 +37,9 @@ type Options struct {
 	RequestTimeout time.Duration
 	// UserAgent is sent with every call. Unset: that of net/http.
 	UserAgent string
+	// MaxIdleConns is how many unused connections to one endpoint are kept: as many
+	// as calls are made at once. Unset: 2, as by net/http.
+	MaxIdleConns int
 	// Now is the clock. Unset: time.Now.
 	Now func() time.Time
 	// RootCAs verify the service's certificate. Unset: those of the system, for

@@ -15,7 +15,7 @@ import (
 // temporary; or Token, an IAM token. Where both are given the key pair counts,
 // because a signature expires.
 //
-// Printed, logged or marshalled they show their kind and KeyID only. That holds
+// Printed, logged or marshalled they show their kind and Fingerprint only. That holds
 // where they can be reached: fmt does not ask a value in an unexported field how
 // to print it, so do not keep them in one.
 type Credentials struct {
@@ -27,11 +27,10 @@ var (
 	errBadCredentials = errors.New("the credentials hold characters that are not visible ASCII")
 )
 
-// KeyID is a fingerprint of the credentials, 16 hexadecimal digits: who counts
-// calls or failures of a key counts by it. It does not lead back to them. All of
-// them are part of it: a pair that was refused for want of its security token is
+// Fingerprint names the credentials, in 16 hexadecimal digits, to count calls or
+// failures by. It does not lead back to them. All of them are part of it: a pair that was refused for want of its security token is
 // worth another try once it has one.
-func (c Credentials) KeyID() string {
+func (c Credentials) Fingerprint() string {
 	parts := []string{"token", c.Token}
 	if c.signs() {
 		parts = []string{"key pair", c.AccessKey, c.SecretKey, c.SecurityToken}
@@ -40,10 +39,10 @@ func (c Credentials) KeyID() string {
 	return hex.EncodeToString(sum[:8])
 }
 
-// AccessKeyID is a fingerprint of the access key or the token alone, as KeyID is of
+// AccessKeyFingerprint names the access key or the token alone, as Fingerprint names
 // all of the credentials. The service counts by it what it refuses, and locks by it.
-func (c Credentials) AccessKeyID() string {
-	return Credentials{AccessKey: c.AccessKey, Token: c.Token}.KeyID()
+func (c Credentials) AccessKeyFingerprint() string {
+	return Credentials{AccessKey: c.AccessKey, Token: c.Token}.Fingerprint()
 }
 
 // signs tells whether requests are signed, rather than carry a token.
@@ -79,7 +78,7 @@ func (c Credentials) String() string {
 	if c.signs() {
 		kind = "key pair"
 	}
-	return "[redacted " + kind + " " + c.KeyID() + "]"
+	return "[redacted " + kind + " " + c.Fingerprint() + "]"
 }
 
 // GoString redacts.

@@ -61,13 +61,13 @@ const (
 	FateRefused
 )
 
-// String returns the fate in lower-case words.
+// String returns the fate as one lower-case word.
 func (f Fate) String() string {
 	switch f {
 	case FateUnknown:
 		return "unknown"
 	case FateNotSent:
-		return "not sent"
+		return "not_sent"
 	case FateRefused:
 		return "refused"
 	}

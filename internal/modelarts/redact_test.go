@@ -67,7 +67,7 @@ func TestCredentialsNeverPrint(t *testing.T) {
 	if found := leaks(got, secrets...); found != nil {
 		t.Errorf("%q in\n%s", found, got)
 	}
-	if !strings.Contains(got, cr.KeyID()) {
+	if !strings.Contains(got, cr.Fingerprint()) {
 		t.Error("the key id is not shown")
 	}
 }
@@ -96,7 +96,7 @@ func TestKeyIDs(t *testing.T) {
 		{Token: "a\x00b"},
 		{},
 	} {
-		id := cr.KeyID()
+		id := cr.Fingerprint()
 		if other, ok := seen[id]; ok || len(id) != 16 {
 			t.Errorf("id %q of %q is also that of %q", id, cr.secrets(), other.secrets())
 		}

@@ -24,8 +24,6 @@ const (
 	connectTimeout = 10 * time.Second
 	// idleTimeout is how long an unused connection is kept.
 	idleTimeout = 90 * time.Second
-	// idlePerHost is how many of them: as many as objects are worked on at once.
-	idlePerHost = 16
 )
 
 var errBodyTooLarge = fmt.Errorf("the body is larger than %d bytes", maxBodyBytes)
@@ -50,7 +48,7 @@ func newTransport(o Options) *http.Transport {
 		MaxResponseHeaderBytes: maxHeaderBytes,
 		DisableCompression:     true,
 		IdleConnTimeout:        idleTimeout,
-		MaxIdleConnsPerHost:    idlePerHost,
+		MaxIdleConnsPerHost:    o.MaxIdleConns,
 		Protocols:              &http1,
 		TLSNextProto:           map[string]func(string, *tls.Conn) http.RoundTripper{},
 	}

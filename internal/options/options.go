@@ -62,6 +62,11 @@ func Parse(args []string) (*Options, error) {
 	fs := flag.NewFlagSet("manager", flag.ContinueOnError)
 	o.bindService(fs)
 	o.bindCluster(fs)
+	var regions []string
+	fs.Func("region-endpoint", "region=URL of a region that does not follow --endpoint; repeatable.", func(value string) error {
+		regions = append(regions, value)
+		return nil
+	})
 	namespaces := fs.String("watch-namespaces", "", "Comma-separated namespaces to watch; empty: all.")
 	selector := fs.String("watch-selector", "", "Label selector of the objects to work on; empty: all.")
 	fs.BoolVar(&o.Version, "version", false, "Print version, commit and Go version, and exit.")
@@ -75,13 +80,12 @@ func Parse(args []string) (*Options, error) {
 	if fs.NArg() > 0 {
 		return nil, fmt.Errorf("unexpected argument %q: there are only flags", fs.Arg(0))
 	}
-	return o, errors.Join(o.setNamespaces(*namespaces), o.setSelector(*selector), o.validate())
+	return o, errors.Join(o.setRegions(regions), o.setNamespaces(*namespaces), o.setSelector(*selector), o.validate())
 }
 
 func (o *Options) bindService(fs *flag.FlagSet) {
 	s := &o.Settings
 	fs.StringVar(&s.Endpoint, "endpoint", "https://modelarts.{region}.myhuaweicloud.com", "URL of the service; {region} stands for the region.")
-	fs.Func("region-endpoint", "region=URL of a region that does not follow --endpoint; repeatable.", o.addRegion)
 	fs.StringVar(&s.DefaultRegion, "default-region", "cn-north-4", "Region of objects that name none.")
 	fs.DurationVar(&s.RequestTimeout, "request-timeout", 30*time.Second, "How long one HTTP call may take.")
 	fs.DurationVar(&s.SettleTime, "settle-time", time.Minute, "After a start whose fate is unknown, how long until the service's status is believed; at least twice --request-timeout.")
@@ -108,16 +112,23 @@ func (o *Options) bindCluster(fs *flag.FlagSet) {
 	fs.StringVar(&o.ProbeAddress, "health-probe-bind-address", ":8081", "Where /healthz and /readyz are served; 0: nowhere.")
 }
 
-func (o *Options) addRegion(value string) error {
-	region, address, ok := strings.Cut(value, "=")
-	if !ok || region == "" {
-		return errors.New("want region=URL")
+// setRegions takes in the values of --region-endpoint. They are not checked as the
+// flag is parsed, since package flag repeats what it refuses, password and all.
+func (o *Options) setRegions(values []string) error {
+	for _, value := range values {
+		region, address, ok := strings.Cut(value, "=")
+		if !ok || len(validation.IsDNS1123Label(region)) > 0 {
+			return errors.New("--region-endpoint: want region=URL")
+		}
+		if err := validateURL(address); err != nil {
+			return fmt.Errorf("--region-endpoint of %s: %w", region, err)
+		}
+		if o.Settings.RegionEndpoints == nil {
+			o.Settings.RegionEndpoints = map[string]string{}
+		}
+		o.Settings.RegionEndpoints[region] = address
 	}
-	if o.Settings.RegionEndpoints == nil {
-		o.Settings.RegionEndpoints = map[string]string{}
-	}
-	o.Settings.RegionEndpoints[region] = address
-	return validateURL(address)
+	return nil
 }
 
 func (o *Options) setNamespaces(value string) error {
@@ -171,17 +182,17 @@ func (o *Options) validate() error {
 	return errors.Join(problems...)
 }
 
+// validateURL tells why the service cannot be called at an address, without the
+// address: it may have a password in it.
 func validateURL(address string) error {
 	u, err := url.Parse(address)
 	switch {
-	case err != nil:
-		return fmt.Errorf("%q is no URL: %w", address, err)
-	case (u.Scheme != "https" && u.Scheme != "http") || u.Hostname() == "":
-		return fmt.Errorf("%q is no http or https URL", address)
+	case err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Hostname() == "":
+		return errors.New("the value is no http or https URL")
 	case strings.ContainsFunc(u.Host, func(r rune) bool { return r <= ' ' || r > '~' }):
-		return fmt.Errorf("%q has a host that is not plain ASCII: write it as it stands in DNS", address)
+		return errors.New("the value has a host that is not plain ASCII: write it as it stands in DNS")
 	case u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
-		return fmt.Errorf("%q has a user, a query or a fragment", u.Redacted())
+		return errors.New("the value has a user, a query or a fragment")
 	}
 	return nil
 }

@@ -63,12 +63,3 @@ func kindTable() map[string]kind {
 	}
 	return table
 }
-
-// orDefault returns value, or fallback if value is unset.
-func orDefault[T comparable](value, fallback T) T {
-	var unset T
-	if value == unset {
-		return fallback
-	}
-	return value
-}

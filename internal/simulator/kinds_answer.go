@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"cmp"
 	"net/http"
 )
 
@@ -57,7 +58,7 @@ func answerKinds() []kind {
 			needs:  []string{"location"},
 			effect: effectAsked,
 			answer: func(x *exchange, _ answer) answer {
-				return answer{status: orDefault(x.fault.Status, http.StatusFound)}.with("Location", x.fault.Location)
+				return answer{status: cmp.Or(x.fault.Status, http.StatusFound)}.with("Location", x.fault.Location)
 			},
 		},
 	}
@@ -67,8 +68,8 @@ func answerKinds() []kind {
 // the given default.
 func forced(x *exchange, status int, code string) answer {
 	f := x.fault
-	status, code = orDefault(f.Status, status), orDefault(f.Code, code)
-	message := orDefault(f.Message, x.sim.texts.message(code, status))
+	status, code = cmp.Or(f.Status, status), cmp.Or(f.Code, code)
+	message := cmp.Or(f.Message, x.sim.texts.message(code, status))
 	return refuseShaped(&refusal{status, code, message}, f.Shape, x.requestID)
 }
 
@@ -85,9 +86,9 @@ func forcedAnswer(x *exchange, _ answer) answer {
 	}
 	switch {
 	case f.Body != "":
-		return answer{status: orDefault(status, http.StatusOK), code: f.Code, body: []byte(f.Body)}
+		return answer{status: cmp.Or(status, http.StatusOK), code: f.Code, body: []byte(f.Body)}
 	case code == "" && status < http.StatusMultipleChoices:
-		return answer{status: orDefault(status, http.StatusOK)}
+		return answer{status: cmp.Or(status, http.StatusOK)}
 	}
 	return forced(x, status, code)
 }

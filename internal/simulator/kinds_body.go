@@ -2,6 +2,7 @@ package simulator
 
 import (
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"fmt"
 	"net/http"
@@ -49,18 +50,18 @@ func bodyKinds() []kind {
 			name: "huge-headers", help: "the answer with a header of size (1 MiB) bytes",
 			takes: []string{"applied", "size"}, effect: effectAsked,
 			answer: func(x *exchange, truth answer) answer {
-				return truth.with("X-Padding", strings.Repeat("x", int(orDefault(x.fault.Size, 1<<20))))
+				return truth.with("X-Padding", strings.Repeat("x", int(cmp.Or(x.fault.Size, 1<<20))))
 			},
 		},
 	}
 }
 
 func emptyBody(x *exchange, _ answer) answer {
-	return answer{status: orDefault(x.fault.Status, http.StatusOK)}
+	return answer{status: cmp.Or(x.fault.Status, http.StatusOK)}
 }
 
 func htmlBody(x *exchange, _ answer) answer {
-	status := orDefault(x.fault.Status, http.StatusOK)
+	status := cmp.Or(x.fault.Status, http.StatusOK)
 	title := fmt.Sprintf("%d %s", status, http.StatusText(status))
 	page := "<html><head><title>" + title + "</title></head><body><h1>" + title + "</h1></body></html>\n"
 	return answer{status: status, body: []byte(page)}.with("Content-Type", "text/html")
@@ -76,28 +77,28 @@ func wrongTypesBody(x *exchange, _ answer) answer {
 	const body = `{"task_id":42,"dataset_id":null,"status":["RUNNING"],"add_sample_count":1e300,` +
 		`"deleted_sample_count":"-1","total_sample_count":true,"create_time":"yesterday",` +
 		`"duration_time":{},"error_code":{"code":1},"error_msg":[7]}`
-	return answer{status: orDefault(x.fault.Status, http.StatusOK), body: []byte(body)}
+	return answer{status: cmp.Or(x.fault.Status, http.StatusOK), body: []byte(body)}
 }
 
 func nestedBody(x *exchange, _ answer) answer {
-	depth := int(orDefault(x.fault.Size, 10_000))
+	depth := int(cmp.Or(x.fault.Size, 10_000))
 	body := `{"task_id":` + strings.Repeat("[", depth) + strings.Repeat("]", depth) + `}`
-	return answer{status: orDefault(x.fault.Status, http.StatusOK), body: []byte(body)}
+	return answer{status: cmp.Or(x.fault.Status, http.StatusOK), body: []byte(body)}
 }
 
 func controlCharactersBody(x *exchange, _ answer) answer {
-	code := orDefault(x.fault.Code, "ModelArts.4362")
+	code := cmp.Or(x.fault.Code, "ModelArts.4362")
 	text := `Import data error \u0000\u001b[31mred\u001b[0m\u202e\r\n` + "\xff\xfe\x00\x07"
 	return answer{
-		status: orDefault(x.fault.Status, http.StatusBadRequest), code: code,
+		status: cmp.Or(x.fault.Status, http.StatusBadRequest), code: code,
 		body: []byte(`{"error_code":"` + code + `","error_msg":"` + text + `"}`),
 	}
 }
 
 func hugeBody(x *exchange, _ answer) answer {
 	return refuse(&refusal{
-		orDefault(x.fault.Status, http.StatusInternalServerError), "ModelArts.0010",
-		strings.Repeat("x", int(orDefault(x.fault.Size, 1<<20))),
+		cmp.Or(x.fault.Status, http.StatusInternalServerError), "ModelArts.0010",
+		strings.Repeat("x", int(cmp.Or(x.fault.Size, 1<<20))),
 	}, x.requestID)
 }
 
@@ -105,9 +106,9 @@ func hugeBody(x *exchange, _ answer) answer {
 func gzipBomb(x *exchange, _ answer) answer {
 	const block = 1 << 20
 	packed := pack(strings.Repeat("0", block))
-	blocks := int(orDefault(x.fault.Size, 256<<20)) / block
+	blocks := int(cmp.Or(x.fault.Size, 256<<20)) / block
 	body := pack(`{"error_msg":"`) + strings.Repeat(packed, max(1, blocks)) + pack(`"}`)
-	a := answer{status: orDefault(x.fault.Status, http.StatusOK), body: []byte(body)}
+	a := answer{status: cmp.Or(x.fault.Status, http.StatusOK), body: []byte(body)}
 	return a.with("Content-Encoding", "gzip")
 }
 

@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"cmp"
 	"time"
 )
 
@@ -38,7 +39,7 @@ func taskKinds() []kind {
 		{
 			name: "unknown-word", help: "state (PREPARING) is shown, a word that is not documented",
 			operation: OperationLatest, takes: []string{"state"},
-			view: func(x *exchange, b *statusBody) { b.Status = orDefault(x.fault.State, "PREPARING") },
+			view: func(x *exchange, b *statusBody) { b.Status = cmp.Or(x.fault.State, "PREPARING") },
 		},
 		{
 			name: "status-regress", help: "an earlier state is shown: state, or RUNNING after an end, else QUEUING",
@@ -53,7 +54,7 @@ func taskKinds() []kind {
 			name: "create-time-backwards", help: "create_time is delay (1h) too early",
 			operation: OperationLatest, takes: []string{"delay"},
 			view: func(x *exchange, b *statusBody) {
-				back := orDefault(x.fault.Delay, time.Hour).Milliseconds()
+				back := cmp.Or(x.fault.Delay, time.Hour).Milliseconds()
 				b.moveCreateTime(func(ms int64) int64 { return ms - back })
 			},
 		},
@@ -61,8 +62,8 @@ func taskKinds() []kind {
 }
 
 func planFailure(x *exchange, t *task) {
-	code := orDefault(x.fault.Code, "ModelArts.4360")
-	t.plan = ending{taskFailed, code, orDefault(x.fault.Message, x.sim.texts.message(code, 0))}
+	code := cmp.Or(x.fault.Code, "ModelArts.4360")
+	t.plan = ending{taskFailed, code, cmp.Or(x.fault.Message, x.sim.texts.message(code, 0))}
 }
 
 // pickOlder shows the past. It cannot show what a deleted data set had.
@@ -85,7 +86,7 @@ func regress(x *exchange, b *statusBody) {
 	if b.Status == taskNotExist {
 		return
 	}
-	b.Status = orDefault(x.fault.State, earlier)
+	b.Status = cmp.Or(x.fault.State, earlier)
 	b.Code, b.Message = "", ""
 }
 

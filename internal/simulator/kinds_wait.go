@@ -35,7 +35,7 @@ func (x *exchange) delay() bool {
 // stayMute waits for the client to give up. A client that outlasts it sees
 // the connection reset.
 func (x *exchange) stayMute() {
-	pause(x.r.Context(), orDefault(x.fault.Delay, bound), x.letGo)
+	pause(x.r.Context(), cmp.Or(x.fault.Delay, bound), x.letGo)
 	x.reset()
 }
 
@@ -63,7 +63,7 @@ type heldRequest struct {
 // then: the request is not, like one that is still on its way.
 func (x *exchange) hold() bool {
 	h := x.sim.keep(x)
-	timer, stop := context.WithTimeout(context.WithoutCancel(x.r.Context()), orDefault(x.fault.Delay, bound))
+	timer, stop := context.WithTimeout(context.WithoutCancel(x.r.Context()), cmp.Or(x.fault.Delay, bound))
 	defer stop()
 	select {
 	case goOn := <-h.verdict:

@@ -2,6 +2,7 @@ package simulator
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"fmt"
@@ -151,12 +152,12 @@ func (x *exchange) sendShort() {
 
 func (x *exchange) dripHead() {
 	chunks := append(singleBytes(x.head(len(x.answer.body))), x.answer.body)
-	x.sendRaw(orDefault(x.fault.Delay, time.Second), chunks...)
+	x.sendRaw(cmp.Or(x.fault.Delay, time.Second), chunks...)
 }
 
 func (x *exchange) dripBody() {
 	chunks := append([][]byte{x.head(len(x.answer.body))}, singleBytes(x.answer.body)...)
-	x.sendRaw(orDefault(x.fault.Delay, time.Second), chunks...)
+	x.sendRaw(cmp.Or(x.fault.Delay, time.Second), chunks...)
 }
 
 func singleBytes(text []byte) [][]byte {
@@ -169,7 +170,7 @@ func singleBytes(text []byte) [][]byte {
 
 func (x *exchange) floodInformational() {
 	const hint = "HTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload; as=style\r\n\r\n"
-	flood := strings.Repeat(hint, int(orDefault(x.fault.Size, 1000)))
+	flood := strings.Repeat(hint, int(cmp.Or(x.fault.Size, 1000)))
 	x.sendRaw(0, []byte(flood), x.head(len(x.answer.body)), x.answer.body)
 }
 
@@ -182,12 +183,12 @@ func (x *exchange) sendFrames() {
 }
 
 func (x *exchange) sendEndless() {
-	x.answer = answer{status: orDefault(x.fault.Status, http.StatusOK)}
+	x.answer = answer{status: cmp.Or(x.fault.Status, http.StatusOK)}
 	x.setHeader(x.w.Header())
 	x.w.Header().Del("Content-Length")
 	x.w.WriteHeader(x.answer.status)
 	chunk := []byte(`{"error_msg":"` + strings.Repeat("x", 64<<10))
-	for left := orDefault(x.fault.Size, 1<<30); left > 0; left -= int64(len(chunk)) {
+	for left := cmp.Or(x.fault.Size, 1<<30); left > 0; left -= int64(len(chunk)) {
 		if _, err := x.w.Write(chunk); err != nil {
 			return
 		}

@@ -34,6 +34,8 @@ type serviceFault struct {
 	// lies is true if the service shows another state of the data set than it has,
 	// or hides which task is which: then less is promised.
 	lies bool
+	// pretends is true if the service says that it took a start, and did not.
+	pretends bool
 	// startOnly and lookOnly say why it is a fault of one call only.
 	startOnly, lookOnly string
 }
@@ -57,7 +59,7 @@ func serviceFaults() map[string]serviceFault {
 // same.
 func both(name string, f serviceFault) map[string]serviceFault {
 	applied := f
-	applied.arms.Applied, applied.startOnly = true, aboutEffect
+	applied.arms.Applied, applied.pretends, applied.startOnly = true, false, aboutEffect
 	return map[string]serviceFault{name: f, name + "+": applied}
 }
 
@@ -120,12 +122,12 @@ func protocolFaults() map[string]serviceFault {
 
 func bodyFaults() map[string]serviceFault {
 	return merge(
-		both("empty", serviceFault{number: 21, arms: kindOf("empty")}),
+		both("empty", serviceFault{number: 21, arms: kindOf("empty"), pretends: true}),
 		both("html", serviceFault{number: 22, arms: kindOf("html")}),
-		both("braces", serviceFault{number: 23, arms: simulator.Fault{Kind: "answer", Status: 200, Body: "{}"}}),
+		both("braces", serviceFault{number: 23, arms: simulator.Fault{Kind: "answer", Status: 200, Body: "{}"}, pretends: true}),
 		both("error-in-200", serviceFault{number: 24, arms: kindOf("error-in-200")}),
 		both("error-in-200-for-good", serviceFault{number: 24, arms: simulator.Fault{Kind: "error-in-200", Code: "ModelArts.4352"}}),
-		both("wrong-types", serviceFault{number: 25, arms: kindOf("wrong-types")}),
+		both("wrong-types", serviceFault{number: 25, arms: kindOf("wrong-types"), pretends: true}),
 		both("deep-nesting", serviceFault{number: 26, arms: kindOf("deep-nesting")}),
 		both("huge-body", serviceFault{number: 27, arms: kindOf("huge-body")}),
 		both("endless-body", serviceFault{number: 28, arms: simulator.Fault{Kind: "endless-body", Size: 64 << 20}}),

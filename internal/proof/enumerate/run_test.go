@@ -143,7 +143,7 @@ func (w *world) failed() bool {
 func (w *world) terms(rest time.Time) invariants.Terms {
 	s := w.settings()
 	return invariants.Terms{
-		OneEach: w.oneEach(), Settled: true, Rest: rest, SettleTime: s.SettleTime, SendBudget: 10 * time.Second,
+		OneEach: w.oneEach(), Blind: w.blind(), Settled: true, Rest: rest, SettleTime: s.SettleTime, SendBudget: 10 * time.Second,
 		Grace: w.grace(), QPS: s.QPS, Burst: s.Burst, Flawless: len(w.injections()) == 0, Empty: w.answer == "empty",
 		Endpoints: []string{s.Endpoint}, DefaultRegion: s.DefaultRegion,
 	}
@@ -164,6 +164,18 @@ func (w *world) oneEach() bool {
 		}
 	}
 	return true
+}
+
+// blind reports whether status rests on a word of the service that is not true: it
+// tells neither ids nor times, and says that it took a start.
+func (w *world) blind() bool {
+	sparse, pretends := false, false
+	for _, i := range w.service {
+		f := serviceFaults()[i.name]
+		sparse = sparse || f.arms.Kind == "sparse"
+		pretends = pretends || f.pretends
+	}
+	return sparse && pretends
 }
 
 // grace is by how much a task may be older than the request that it serves.

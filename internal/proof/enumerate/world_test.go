@@ -310,7 +310,7 @@ func (w *world) evidence() *invariants.Evidence {
 		Objects: w.log.Objects(), Ledger: w.sim.Ledger(), Calls: w.journal.Calls, Events: w.journal.Events,
 		Texts:    map[string]string{"logs and events": w.journal.Texts.String()},
 		Canaries: []string{accessKey, secretKey},
-		Keys:     map[string][]string{w.key.Namespace: {modelarts.Credentials{AccessKey: accessKey, SecretKey: secretKey}.KeyID()}},
+		Keys:     map[string][]string{w.key.Namespace: {modelarts.Credentials{AccessKey: accessKey, SecretKey: secretKey}.Fingerprint()}},
 		Foreign:  w.servers.strayed(w.project),
 	}
 	for _, task := range w.sim.Tasks(w.project, dataset) {

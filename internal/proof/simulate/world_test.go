@@ -154,7 +154,7 @@ func (w *world) rotate(t *tenant) {
 func (w *world) putSecret(t *tenant, secret string) {
 	w.dropSecret(t)
 	w.canaries = append(w.canaries, t.access, secret)
-	w.fingerprints[t.namespace] = append(w.fingerprints[t.namespace], modelarts.Credentials{AccessKey: t.access, SecretKey: secret}.KeyID())
+	w.fingerprints[t.namespace] = append(w.fingerprints[t.namespace], modelarts.Credentials{AccessKey: t.access, SecretKey: secret}.Fingerprint())
 	object := t.newSecret()
 	object.StringData = map[string]string{"accessKey": t.access, "secretKey": secret}
 	w.must(w.server.Client().Create(context.Background(), object))

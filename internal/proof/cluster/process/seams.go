@@ -128,7 +128,7 @@ func (a gatedAPI) StartSync(ctx context.Context, t modelarts.Target, c modelarts
 
 func (p *Process) newCall(pass *Pass, operation string, t modelarts.Target, c modelarts.Credentials) *invariants.Call {
 	return &invariants.Call{
-		Operation: operation, Process: p.Name, Object: pass.Key, UID: pass.Read.UID, Target: t, KeyID: c.KeyID(),
+		Operation: operation, Process: p.Name, Object: pass.Key, UID: pass.Read.UID, Target: t, KeyID: c.Fingerprint(),
 		Decided: pass.Decided, Made: p.Clock.Now(), At: p.Journal.Now(),
 	}
 }
