@@ -64,7 +64,7 @@ func run(ctx context.Context, args []string) error {
 		return err
 	}
 	ctrl.SetLogger(zap.New(zap.UseFlagOptions(&o.Log)))
-	ctrl.Log.Info("Starting.", "version", version, "commit", commit, "go", runtime.Version())
+	ctrl.Log.Info("Starting", "version", version, "commit", commit, "go", runtime.Version())
 
 	mgr, err := newManager(o)
 	if err != nil {

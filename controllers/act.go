@@ -18,7 +18,7 @@ func (r *Reconciler) act(ctx context.Context, written *v1alpha1.DatasetSync, f f
 	logger := log.FromContext(ctx).WithValues("dataset", seen.target.DatasetID, "attempt", written.Status.Run.Attempt)
 	now := r.Clock.Now()
 	if elapsed(f.now, now) > r.settings.budget() {
-		logger.Info("A start was not sent: too much time has passed since it was decided.")
+		logger.Info("A start was not sent: too much time has passed since it was decided")
 		r.Metrics.observeStart(&modelarts.Error{Fate: modelarts.FateNotSent})
 		seen.unused()
 		d, err := r.giveBack(ctx, written, f, true)
@@ -29,9 +29,9 @@ func (r *Reconciler) act(ctx context.Context, written *v1alpha1.DatasetSync, f f
 	r.report(seen.use, a.err, f.now)
 	r.Metrics.observeStart(a.err)
 	if a.err != nil {
-		logger.Info("A start was not taken.", "fate", a.err.Fate.String(), "error", a.err.Error())
+		logger.Info("A start was not taken", "fate", a.err.Fate.String(), "error", a.err.Error())
 	} else {
-		logger.Info("A start was taken.", "task", a.started.TaskID, "request", a.started.RequestID)
+		logger.Info("A start was taken", "task", a.started.TaskID, "request", a.started.RequestID)
 	}
 	d, err := r.writeOutcome(ctx, written, f, true, func(obj *v1alpha1.DatasetSync) decision {
 		return conclude(obj, &r.settings, f, a)
@@ -59,9 +59,9 @@ func (r *Reconciler) concluded(logger logr.Logger, d decision, err error) decisi
 	switch {
 	case errors.Is(err, errOrphaned):
 		r.Metrics.orphans.Inc()
-		logger.Info("The outcome of a start finds no run that waits for it.")
+		logger.Info("The outcome of a start finds no run that waits for it")
 	case err != nil:
-		logger.Error(err, "The outcome of a start is not recorded; it is looked for instead.")
+		logger.Error(err, "The outcome of a start is not recorded; it is looked for instead")
 	}
 	d.start = true
 	return d

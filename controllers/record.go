@@ -51,7 +51,7 @@ func (r *Reconciler) tell(written *v1alpha1.DatasetSync, d decision) {
 // withdraw gives a start back whose intent was written without a clear answer:
 // nothing was sent. If it cannot, the intent stands, as after a crash.
 func (r *Reconciler) withdraw(ctx context.Context, obj *v1alpha1.DatasetSync, f facts, cause error) error {
-	log.FromContext(ctx).Info("The intent of a start was written without a clear answer; nothing is sent.", "error", cause.Error())
+	log.FromContext(ctx).Info("The intent of a start was written without a clear answer; nothing is sent", "error", cause.Error())
 	_, err := r.giveBack(ctx, obj, f, false)
 	return err
 }

@@ -203,7 +203,7 @@ var _ = Describe("Secrets", func() {
 			break
 		}
 		log := string(GinkgoWriter.(interface{ Bytes() []byte }).Bytes())
-		Expect(strings.Contains(log, "A start was taken.")).To(BeTrue(), "the log is read")
+		Expect(strings.Contains(log, "A start was taken")).To(BeTrue(), "the log is read")
 		Expect(log).NotTo(ContainSubstring("CANARY"))
 	})
 })

@@ -344,8 +344,8 @@ type Run struct {
 	// +optional
 	Baseline *Baseline `json:"baseline,omitempty"`
 
-	// attempt counts the starts that were paid for and not given back: at most
-	// spec.retryLimit + 1.
+	// attempt counts the starts of this run, each recorded here before it is sent,
+	// without those that certainly were not accepted: at most spec.retryLimit + 1.
 	//
 	// +kubebuilder:validation:Minimum=0
 	// +optional
@@ -364,7 +364,7 @@ type Run struct {
 	// +optional
 	Failures int32 `json:"failures,omitempty"`
 
-	// nonce names the start that was last paid for. Only the worker that made it
+	// nonce names the start that was last recorded. Only the worker that made it
 	// up may send that start.
 	//
 	// +kubebuilder:validation:MinLength=1
@@ -372,7 +372,7 @@ type Run struct {
 	// +optional
 	Nonce string `json:"nonce,omitempty"`
 
-	// startTime is when that start was paid for.
+	// startTime is when that start was recorded, just before it was sent.
 	//
 	// +optional
 	StartTime *metav1.MicroTime `json:"startTime,omitempty"`
@@ -538,7 +538,8 @@ type HistoryEntry struct {
 	// +optional
 	Origin Origin `json:"origin,omitempty"`
 
-	// attempts is how many starts were paid for and not given back.
+	// attempts is how many starts the run had, without those that certainly were
+	// not accepted.
 	//
 	// +kubebuilder:validation:Minimum=0
 	// +optional
