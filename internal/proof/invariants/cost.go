@@ -8,6 +8,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"datasetsync.dev/operator/api/v1alpha1"
+	"datasetsync.dev/operator/internal/modelarts"
 )
 
 // What a run that goes well costs, and how many events any run may emit.
@@ -80,7 +81,7 @@ func (c *checker) checkWrites(s *span) {
 }
 
 // checkEvents counts the events of a span: a start or task that failed has two
-// of its own, somebody else's included.
+// of its own, somebody else's included, and an answer that does not tell has one.
 func (c *checker) checkEvents(s *span) {
 	from, until := s.life.Versions[s.first].Time, time.Time{}
 	if s.last < len(s.life.Versions) {
@@ -92,7 +93,7 @@ func (c *checker) checkEvents(s *span) {
 			events++
 		}
 	}
-	most := mostEvents + 2*max(0, len(s.intents)-1, s.failed())
+	most := mostEvents + 2*max(0, len(s.intents)-1, s.failed()) + s.unclear()
 	if c.Terms.Flawless {
 		most = flawlessEvents
 	}
@@ -109,6 +110,19 @@ func (s *span) failed() int {
 		prev, cur := s.life.before(i).Status.Run, s.life.Versions[i].Status.Run
 		if prev != nil && cur != nil && cur.Failures > prev.Failures {
 			n++
+		}
+	}
+	return n
+}
+
+// unclear counts the starts whose answer did not tell whether they were taken.
+func (s *span) unclear() int {
+	n := 0
+	for _, one := range s.intents {
+		for _, call := range one.calls {
+			if f := call.Failure; f != nil && f.Fate == modelarts.FateUnknown && f.HTTPStatus != 0 {
+				n++
+			}
 		}
 	}
 	return n
