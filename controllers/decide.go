@@ -341,7 +341,8 @@ func (p *pass) follow(obs observation, origin v1alpha1.Origin) decision {
 	p.decision.begun = run.DeepCopy() // A task that has failed already is dropped below.
 	run.Failures, run.RetryTime, run.BusyTime, run.SecretVersion = 0, nil, nil, ""
 	p.st.TaskID, p.st.TaskState = obs.task.ID, string(obs.task.State)
-	if p.due.schedule && youngerThan(obs.task, p.now.Sub(p.st.NextSyncTime.Time)) {
+	// It counts from when the look was sent: an answer may take long to be read.
+	if p.due.schedule && youngerThan(obs.task, obs.sent.Sub(p.st.NextSyncTime.Time)) {
 		p.moveSchedule()
 	}
 	return p.following(obs)

@@ -734,23 +734,26 @@ func TestAStartForgetsTheTaskBefore(t *testing.T) {
 func TestATaskServesTheTimeThatWasReached(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		task  modelarts.Task
+		task modelarts.Task
+		// read is how many seconds after the look was sent its answer was read.
+		read  int
 		moves bool
 	}{
-		"that began after it":            {modelarts.Task{ID: "t2", State: modelarts.StateRunning, CreateTime: at(301), Date: at(900)}, true},
-		"that began before it":           {modelarts.Task{ID: "t2", State: modelarts.StateRunning, CreateTime: at(299), Date: at(900)}, false},
-		"by a clock that is ahead":       {modelarts.Task{ID: "t2", State: modelarts.StateRunning, CreateTime: at(1301), Date: at(1900)}, true},
-		"of which no time is told":       {modelarts.Task{ID: "t2", State: modelarts.StateRunning, Date: at(900)}, false},
-		"where the service has no clock": {modelarts.Task{ID: "t2", State: modelarts.StateRunning, CreateTime: at(301)}, false},
+		"that began after it":                                   {task: modelarts.Task{ID: "t2", State: modelarts.StateRunning, CreateTime: at(301), Date: at(900)}, moves: true},
+		"that began before it":                                  {task: modelarts.Task{ID: "t2", State: modelarts.StateRunning, CreateTime: at(299), Date: at(900)}},
+		"by a clock that is ahead":                              {task: modelarts.Task{ID: "t2", State: modelarts.StateRunning, CreateTime: at(1301), Date: at(1900)}, moves: true},
+		"of which no time is told":                              {task: modelarts.Task{ID: "t2", State: modelarts.StateRunning, Date: at(900)}},
+		"where the service has no clock":                        {task: modelarts.Task{ID: "t2", State: modelarts.StateRunning, CreateTime: at(301)}},
+		"that began before it, in an answer that was read late": {task: modelarts.Task{ID: "t2", State: modelarts.StateRunning, CreateTime: at(299), Date: at(900)}, read: 600},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			obj := object(running(), daily(300))
-			got := decide(obj, &table, facts{now: at(900)}, observation{task: c.task, sent: at(900)})
+			got := decide(obj, &table, facts{now: at(900 + c.read)}, observation{task: c.task, sent: at(900)})
 			if stageOf(got.status.Run) != stageFollowing {
 				t.Fatalf("it is not followed: %s", summary(got))
 			}
-			if moved := got.status.NextSyncTime.After(at(900)); moved != c.moves {
+			if moved := got.status.NextSyncTime.After(at(900 + c.read)); moved != c.moves {
 				t.Errorf("the time is taken in: %t, want %t", moved, c.moves)
 			}
 		})

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+
+	"datasetsync.dev/operator/internal/simulator"
 )
 
 // Violation is an invariant that does not hold.
@@ -85,7 +87,7 @@ func (c *checker) index() {
 	}
 }
 
-// register makes the intents of a life known by their nonce.
+// register makes the intents of a life known by their nonce, and its looks to it.
 func (c *checker) register(l *life) {
 	for _, s := range l.spans {
 		for _, one := range s.intents {
@@ -93,6 +95,11 @@ func (c *checker) register(l *life) {
 				c.fail("V1", l.name(), "the nonce %s pays for two starts", one.nonce)
 			}
 			c.intents[one.nonce] = one
+		}
+	}
+	for _, call := range c.Calls {
+		if call.Operation == simulator.OperationLatest && call.UID == l.Versions[0].UID {
+			l.looks = append(l.looks, call)
 		}
 	}
 }

@@ -13,6 +13,8 @@ import (
 type life struct {
 	*Object
 	spans []*span
+	// looks are the looks at the service that were made for it.
+	looks []*Call
 }
 
 // span is what was done for the requests that were taken in together: from the
@@ -156,14 +158,15 @@ func (s *span) requested() time.Time {
 
 // dueTime returns when a scheduled time was due that version i took in, by opening
 // a run, starting a task or beginning to follow one; the zero time if it took in
-// none. It was due by the clock of whoever wrote the version.
+// none. It was due by the clock of whoever wrote the version: that is told by the
+// look that the version was decided on, however long it took to write it.
 func (s *span) dueTime(i int) time.Time {
 	prev, cur := s.life.before(i), s.life.Versions[i]
 	a, b := &prev.Status, &cur.Status
 	if a.NextSyncTime == nil || b.Run == nil || !movedOn(a, b) {
 		return time.Time{}
 	}
-	now := cur.Time
+	var now time.Time
 	switch old, run := a.Run, b.Run; {
 	case old == nil && run.StartTime == nil:
 		now = run.RequestedTime.Time
@@ -173,8 +176,26 @@ func (s *span) dueTime(i int) time.Time {
 		now = run.StartTime.Time
 	case i > s.first: // It was skipped.
 		return time.Time{}
+	default:
+		now = cur.Time
 	}
-	return a.NextSyncTime.Add(cur.Time.Sub(now))
+	look := s.life.lookAt(now, cur.Time)
+	if look == nil {
+		return time.Time{}
+	}
+	return a.NextSyncTime.Add(look.At.Sub(look.Made))
+}
+
+// lookAt returns the look before a write that was made next to a time by the clock
+// of its process.
+func (l *life) lookAt(now, written time.Time) *Call {
+	var nearest *Call
+	for _, look := range l.looks {
+		if !look.At.After(written) && (nearest == nil || now.Sub(look.Made).Abs() < now.Sub(nearest.Made).Abs()) {
+			nearest = look
+		}
+	}
+	return nearest
 }
 
 // names reports whether spec names a target, where a region that is not told is

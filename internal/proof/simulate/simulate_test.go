@@ -42,8 +42,8 @@ func once() []uint64 {
 		24586, 30928, // A machine that slept had its clock go backwards.
 		3152, 27133, 27334, 31238, // The judge let a start that was not taken stand between a failure and what it paid for.
 		12704, 15136, 33808, // Somebody else's tasks that fail have events of their own.
-		14031, // The judge did not see that a held schedule was taken in.
-		651,   // A scheduled time is due by the clock of whoever takes it in.
+		14031,       // The judge did not see that a held schedule was taken in.
+		651, 199657, // A scheduled time is due by the clock of whoever takes it in.
 		50016, // An answer that does not tell what became of a start has an event.
 	}
 }
