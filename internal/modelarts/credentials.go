@@ -15,9 +15,9 @@ import (
 // temporary; or Token, an IAM token. Where both are given the key pair counts,
 // because a signature expires.
 //
-// Printed, logged or marshalled they show their kind and Fingerprint only. That holds
-// where they can be reached: fmt does not ask a value in an unexported field how
-// to print it, so do not keep them in one.
+// Printed, logged or marshalled they show their kind and Fingerprint only. That
+// holds where they can be reached: fmt does not ask a value in an unexported field
+// how to print it, so do not keep them in one.
 type Credentials struct {
 	AccessKey, SecretKey, SecurityToken, Token string
 }
@@ -28,8 +28,9 @@ var (
 )
 
 // Fingerprint names the credentials, in 16 hexadecimal digits, to count calls or
-// failures by. It does not lead back to them. All of them are part of it: a pair that was refused for want of its security token is
-// worth another try once it has one.
+// failures by. It does not lead back to them. All of them are part of it: a pair
+// that was refused for want of its security token is worth another try once it has
+// one.
 func (c Credentials) Fingerprint() string {
 	parts := []string{"token", c.Token}
 	if c.signs() {
