@@ -64,9 +64,10 @@ func (p *pass) exhausted() decision {
 		reason = v1alpha1.ReasonTaskFailed
 	}
 	text := "The last error: " + p.errorText()
-	if p.unanswered || (p.st.Run.LostAnswers > 0 && p.st.ErrorCode+p.st.ErrorMsg == "") {
+	known := p.st.ErrorCode+p.st.ErrorMsg != ""
+	if p.unanswered || (p.st.Run.LostAnswers > 0 && !known) {
 		text = "The answer to the last start did not tell whether it was taken, and no task came of it"
-		if p.st.ErrorCode+p.st.ErrorMsg != "" {
+		if known {
 			text += "; the last error before: " + p.errorText()
 		}
 	}

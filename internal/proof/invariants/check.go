@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 
+	"k8s.io/apimachinery/pkg/types"
+
 	"datasetsync.dev/operator/internal/simulator"
 )
 
@@ -75,8 +77,10 @@ func (c *checker) index() {
 			c.lives = append(c.lives, readLife(&c.Objects[i]))
 		}
 	}
+	looks := c.looksByObject()
 	for _, l := range c.lives {
 		c.register(l)
+		l.looks = looks[l.Versions[0].UID]
 	}
 	c.calls = slices.Clone(c.Calls)
 	slices.SortStableFunc(c.calls, func(a, b *Call) int { return a.At.Compare(b.At) })
@@ -87,7 +91,18 @@ func (c *checker) index() {
 	}
 }
 
-// register makes the intents of a life known by their nonce, and its looks to it.
+// looksByObject gives the looks of each object, in the order of Calls.
+func (c *checker) looksByObject() map[types.UID][]*Call {
+	looks := map[types.UID][]*Call{}
+	for _, call := range c.Calls {
+		if call.Operation == simulator.OperationLatest {
+			looks[call.UID] = append(looks[call.UID], call)
+		}
+	}
+	return looks
+}
+
+// register makes the intents of a life known by their nonce.
 func (c *checker) register(l *life) {
 	for _, s := range l.spans {
 		for _, one := range s.intents {
@@ -95,11 +110,6 @@ func (c *checker) register(l *life) {
 				c.fail("V1", l.name(), "the nonce %s pays for two starts", one.nonce)
 			}
 			c.intents[one.nonce] = one
-		}
-	}
-	for _, call := range c.Calls {
-		if call.Operation == simulator.OperationLatest && call.UID == l.Versions[0].UID {
-			l.looks = append(l.looks, call)
 		}
 	}
 }
