@@ -202,7 +202,7 @@ func decide(obj *v1alpha1.DatasetSync, s *Settings, f facts, obs observation) de
 func (p *pass) row(obs observation) decision {
 	run := p.st.Run
 	stage := stageOf(run)
-	if run.RetryTime != nil && (stage != stageOpen || run.SecretVersion != "") {
+	if stage != stageOpen || run.SecretVersion != "" {
 		run.Failures, run.RetryTime, run.SecretVersion = 0, nil, ""
 	}
 	if run.Baseline == nil {
@@ -232,6 +232,7 @@ func (p *pass) open(obs observation) decision {
 	case v == newer:
 		return p.follow(obs, v1alpha1.OriginAdopted)
 	case p.active(obs.task):
+		run.Failures = 0 // Its looks go well, and no start follows on this one.
 		n := note{v1alpha1.ReasonAwaitingOtherTask, "A task that began before the request is under way" + idText(obs.task.ID) + "; the sync starts when it has ended."}
 		p.syncing(true, n)
 		return p.await(n, v1alpha1.ReasonDatasetBusy, p.poll(p.now.Sub(run.RequestedTime.Time)))
@@ -417,6 +418,12 @@ func ended(run *v1alpha1.Run) bool {
 	return run.Task.State == string(modelarts.StateCompleted)
 }
 
+// named reports whether the answer to the start named the task that is followed.
+// Any other was found by looking: then the start may have another.
+func named(run *v1alpha1.Run) bool {
+	return run.Task.Origin == v1alpha1.OriginStarted && !run.Accepted
+}
+
 // taskFailed: the task that is followed failed.
 func (p *pass) taskFailed(obs observation) decision {
 	run := p.st.Run
@@ -428,9 +435,9 @@ func (p *pass) taskFailed(obs observation) decision {
 	class := modelarts.ClassifyTask(p.st.ErrorCode)
 	p.syncing(false, note{v1alpha1.ReasonTaskFailed, text + "."})
 	switch settles := p.nonceSeen.Add(p.SettleTime); {
-	case run.Nonce != "" && !run.Accepted && obs.sent.Before(settles):
+	case run.Nonce != "" && !named(run) && obs.sent.Before(settles): // It may be of before the start.
 		p.failing(note{v1alpha1.ReasonRetrying, text + "; what follows is decided once the fate of the last start is settled."})
-		return p.done(p.until(settles))
+		return p.done(min(p.until(settles), p.poll(p.now.Sub(run.Task.SeenTime.Time))))
 	case class == modelarts.ClassPermanent || p.due.target || run.Attempt >= p.attemptLimit():
 		return p.fail(note{v1alpha1.ReasonTaskFailed, text + p.usedText() + "."})
 	case p.obj.Spec.Suspend:

@@ -112,7 +112,7 @@ func accepted(run *v1alpha1.Run) {
 
 // follows: the run follows the task t2, which the service told in its answer.
 func follows(run *v1alpha1.Run) {
-	accepted(run)
+	sent(run)
 	run.Task = &v1alpha1.RunTask{ID: "t2", SeenTime: *microTime(t0), Origin: v1alpha1.OriginStarted}
 }
 
@@ -274,6 +274,11 @@ func TestDecide(t *testing.T) {
 			obj:    object(running()), now: 60, task: task("t1", modelarts.StateRunning, -3600),
 			want: "START, unknown 1/0, Ready=Unknown Starting, Reconciling", // t1 was COMPLETED: a terminal word is final.
 		},
+		"open: active after failed looks": {
+			reason: "the row of failures has ended",
+			obj:    object(running(func(run *v1alpha1.Run) { run.Failures = 7 })), now: 60, task: task("t0", modelarts.StateRunning, -10),
+			want: "open 0/0, Ready=Unknown AwaitingOtherTask, Reconciling, Syncing, wait 15s",
+		},
 		"open: active and no baseline yet": {
 			reason: "the first look that succeeds is the baseline",
 			obj:    object(running(noBaseline)), now: 60, task: task("t5", modelarts.StateQueuing, -10),
@@ -376,6 +381,12 @@ func TestDecide(t *testing.T) {
 			obj:    object(running()), now: 60, task: modelarts.Task{ID: "t1", State: modelarts.StateCompleted, CreateTime: at(-3600)}, strict: true,
 			want: "open 0/0, Ready=Unknown ServiceUnavailable, Reconciling, wait 10m0s",
 		},
+		"open: another data set, which cannot be read": {
+			reason: "the task that was waited for is of the data set before",
+			obj:    object(running(noBaseline), condition(v1alpha1.SyncingCondition, metav1.ConditionTrue, v1alpha1.ReasonAwaitingOtherTask), moved),
+			now:    70, err: failure(403, "ModelArts.4310", modelarts.ClassPermission),
+			want: "open 0/1 retry +11m10s, Ready=False PermissionDenied, Stalled, wait 10m0s",
+		},
 		"open: another request": {
 			reason: "it is taken into the run: attempts and delays begin anew, and so does the baseline",
 			obj:    object(running(attempts(3), func(run *v1alpha1.Run) { run.Failures = 3 }), triggered), now: 60, task: task("t2", modelarts.StateRunning, 30),
@@ -421,6 +432,11 @@ func TestDecide(t *testing.T) {
 			reason: "nothing can be started, so nothing is decided",
 			obj:    object(running(sent, func(run *v1alpha1.Run) { run.Baseline.State = "RUNNING" })), now: 100, task: task("t1", modelarts.StateRunning, -3600),
 			want: "unknown 1/0, Ready=Unknown Starting, Reconciling, Syncing, wait 25s",
+		},
+		"unknown: a good look after failures": {
+			reason: "the row of failures has ended",
+			obj:    object(running(sent, func(run *v1alpha1.Run) { run.Failures = 7 })), now: 59, task: baselineTask(),
+			want: "unknown 1/0, Ready=Unknown Starting, Reconciling, wait 1s",
 		},
 		"unknown: not settled": {
 			reason: "the request may still be on its way",
@@ -531,6 +547,17 @@ func TestDecide(t *testing.T) {
 			want: "none, closed Failed, Ready=False TaskLost, Stalled",
 		},
 
+		"accepted: FAILED, and not settled": {
+			reason: "the failed task may be of before the start",
+			obj:    object(running(accepted)), now: 5, task: task("t2", modelarts.StateFailed, 1),
+			want: "following t2 Started 1/0, Ready=False Retrying, Reconciling, wait 5s",
+		},
+		"accepted: FAILED, and settled": {
+			reason: "what is shown by now is the task of the start, or one after it",
+			obj:    object(running(accepted)), now: 61, task: task("t2", modelarts.StateFailed, 1),
+			want: "open 1/1 retry +1m11s, Ready=False Retrying, Reconciling, wait 10s",
+		},
+
 		// Stage following.
 		"following: active": {
 			reason: "a quarter of its age at a time",
@@ -599,7 +626,7 @@ func TestDecide(t *testing.T) {
 		"following: FAILED while our own start is not settled": {
 			reason: "the failed task may be somebody else's and ours still on its way",
 			obj:    object(running(adopts)), now: 40, task: task("t2", modelarts.StateFailed, 1),
-			want: "following t2 Adopted 1/0, Ready=False Retrying, Reconciling, wait 20s",
+			want: "following t2 Adopted 1/0, Ready=False Retrying, Reconciling, wait 8.75s",
 		},
 		"following: FAILED and our own start is settled": {
 			reason: "another start may be paid for",
@@ -624,6 +651,26 @@ func TestDecide(t *testing.T) {
 		"following: newer than ours": {
 			reason: "one at a time: ours ended unseen, and the newer one serves as well",
 			obj:    object(running(follows)), now: 40, task: task("t3", modelarts.StateRunning, 20),
+			want: "following t3 Adopted 1/0, Ready=Unknown TaskRunning, Reconciling, Syncing, wait 5s",
+		},
+		"following: FAILED, and newer than ours, which was never seen": {
+			reason: "it may have begun between the look and the start, and ours be under way",
+			obj:    object(running(follows)), now: 5, task: task("t3", modelarts.StateFailed, 1),
+			want: "following t3 Adopted 1/0, Ready=False Retrying, Reconciling, wait 5s",
+		},
+		"following: ours again after one that FAILED": {
+			reason: "a record that lagged is followed by the true one",
+			obj:    object(running(adopts, func(run *v1alpha1.Run) { run.Task.State = "FAILED" })), now: 15, task: task("t3", modelarts.StateRunning, 2),
+			want: "following t3 Adopted 1/0, Ready=Unknown TaskRunning, Reconciling, Syncing, wait 5s",
+		},
+		"following: seems older than the start, and ours was never seen": {
+			reason: "the answer named ours: nothing is conceded to another",
+			obj:    object(running(follows)), now: 5, task: task("t3", modelarts.StateFailed, -40),
+			want: "following t2 Started 1/0, Ready=Unknown TaskQueued, Reconciling, wait 5s",
+		},
+		"following: seems older than the start, and is newer than ours": {
+			reason: "two clocks of the service may differ by a minute",
+			obj:    object(running(follows, func(run *v1alpha1.Run) { run.Task.CreateTime = microTime(at(-50)) })), now: 5, task: task("t3", modelarts.StateRunning, -40),
 			want: "following t3 Adopted 1/0, Ready=Unknown TaskRunning, Reconciling, Syncing, wait 5s",
 		},
 		"following: the baseline again": {
@@ -776,5 +823,17 @@ func TestATimeThatAnOpenRunServesIsNotSkipped(t *testing.T) {
 	})
 	if d := gate(obj, &table, facts{now: t0}); d.skipped || d.status.History != nil {
 		t.Errorf("skipped: %t, history: %v", d.skipped, d.status.History)
+	}
+}
+
+func TestAStartWithoutAnswerIsNotTakenForTheLastOne(t *testing.T) {
+	t.Parallel()
+	obj := object(running(attempts(2), func(run *v1alpha1.Run) { run.LostAnswers = 1 }))
+	obj.Spec.RetryLimit = new(int32(1))
+	got := decide(obj, &table, facts{now: at(60)}, observation{task: baselineTask(), sent: at(60)})
+	ready := meta.FindStatusCondition(got.status.Conditions, v1alpha1.ReadyCondition)
+	want := "The answer to a start did not tell whether it was taken, and no task came of it; spec.retryLimit allows no start after 2."
+	if ready.Message != want {
+		t.Errorf("Ready says %q, want %q", ready.Message, want)
 	}
 }

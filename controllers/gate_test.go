@@ -34,6 +34,11 @@ func settled(obj *v1alpha1.DatasetSync) {
 	meta.RemoveStatusCondition(&obj.Status.Conditions, v1alpha1.ReconcilingCondition)
 }
 
+// lastTask: the last task ended with a word.
+func lastTask(state string) change {
+	return func(obj *v1alpha1.DatasetSync) { obj.Status.TaskState = state }
+}
+
 func retryAt(seconds int) func(*v1alpha1.Run) {
 	return func(run *v1alpha1.Run) { run.RetryTime = microTime(at(seconds)) }
 }
@@ -127,6 +132,18 @@ func TestGate(t *testing.T) {
 			reason: "a failure is not hidden",
 			obj: object(suspended, condition(v1alpha1.ReadyCondition, metav1.ConditionFalse, v1alpha1.ReasonTaskFailed),
 				condition(v1alpha1.StalledCondition, metav1.ConditionTrue, v1alpha1.ReasonTaskFailed)),
+			want: "rest: none, Ready=False TaskFailed, Stalled",
+		},
+		"suspended while a request was kept waiting after a failure": {
+			reason: "nothing is on the way any more",
+			obj: object(suspended, triggered, lastTask("FAILED"), condition(v1alpha1.ReadyCondition, metav1.ConditionFalse, v1alpha1.ReasonThrottled),
+				condition(v1alpha1.ReconcilingCondition, metav1.ConditionTrue, v1alpha1.ReasonThrottled)),
+			want: "rest: none, Ready=False Suspended",
+		},
+		"suspended, and the request that was kept waiting after a failure taken back": {
+			reason: "the failure is told again",
+			obj: object(suspended, lastTask("FAILED"), condition(v1alpha1.ReadyCondition, metav1.ConditionFalse, v1alpha1.ReasonThrottled),
+				condition(v1alpha1.ReconcilingCondition, metav1.ConditionTrue, v1alpha1.ReasonThrottled)),
 			want: "rest: none, Ready=False TaskFailed, Stalled",
 		},
 		"suspended and stalled by its Secret": {

@@ -66,7 +66,8 @@ func compareIdentity(latest modelarts.Task, base *v1alpha1.Baseline, grace time.
 
 // supersedes reports whether the latest task is newer than the one that a run
 // follows: newer than the baseline, and than ours. Without an identity to tell
-// them apart there is nothing to say.
+// them apart there is nothing to say. As long as it is not known when ours began,
+// nothing is conceded to a task that seems older than the start.
 func supersedes(latest modelarts.Task, run *v1alpha1.Run) bool {
 	if latest.State == modelarts.StateNotExist {
 		return false
@@ -74,7 +75,11 @@ func supersedes(latest modelarts.Task, run *v1alpha1.Run) bool {
 	ours := &v1alpha1.Baseline{TaskID: run.Task.ID, CreateTime: run.Task.CreateTime}
 	v, _ := compareIdentity(latest, ours, graceAfterStart)
 	if v == newer && run.Baseline != nil {
-		v, _ = compareIdentity(latest, run.Baseline, graceAfterStart)
+		grace := graceAfterStart
+		if run.Task.CreateTime == nil {
+			grace = graceBeforeStart
+		}
+		v, _ = compareIdentity(latest, run.Baseline, grace)
 	}
 	return v == newer
 }

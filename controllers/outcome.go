@@ -112,8 +112,9 @@ func conclude(obj *v1alpha1.DatasetSync, s *Settings, f facts, a answer) decisio
 		return p.refused(a)
 	}
 	run := p.st.Run
-	run.Accepted, run.Failures = true, 0
+	run.Failures = 0
 	if id := a.started.TaskID; id == "" || (run.Baseline != nil && id == run.Baseline.TaskID) {
+		run.Accepted = true
 		p.progress(note{v1alpha1.ReasonStarting, "The service took the start; its task is not shown yet."})
 		return p.done(p.PollMin)
 	}

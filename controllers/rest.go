@@ -71,8 +71,10 @@ func (p *pass) inStep() bool {
 func (p *pass) showSuspended() {
 	n := note{v1alpha1.ReasonSuspended, "spec.suspend is true: nothing is started until it is false."}
 	switch ready := p.ready(); {
-	case p.st.Run == nil && ready == metav1.ConditionFalse && !p.waits():
+	case p.st.Run == nil && ready == metav1.ConditionFalse && p.stalled() && !p.waits():
 		// The failure stays in sight.
+	case p.st.Run == nil && ready == metav1.ConditionFalse && !p.inStep() && !p.due.request():
+		p.stall(p.failedNote()) // What was on the way after it was taken back.
 	case p.inStep() && p.scheduleErr != nil:
 		p.rest()
 	case p.inStep(), ready == metav1.ConditionTrue && !p.due.request():
@@ -106,7 +108,7 @@ func (p *pass) showResumed() {
 		return
 	}
 	if c := meta.FindStatusCondition(p.st.Conditions, v1alpha1.SyncingCondition); c != nil && c.Reason == v1alpha1.ReasonSuspended {
-		p.syncing(false, note{v1alpha1.ReasonRequested, "No task of the data set is known to be under way."})
+		p.syncing(false, noneKnown())
 	}
 	c := meta.FindStatusCondition(p.st.Conditions, v1alpha1.ReadyCondition)
 	switch {
@@ -116,6 +118,11 @@ func (p *pass) showResumed() {
 	default:
 		p.progress(note{v1alpha1.ReasonRequested, "A sync was asked for."})
 	}
+}
+
+// noneKnown tells that nothing has been seen yet.
+func noneKnown() note {
+	return note{v1alpha1.ReasonRequested, "No task of the data set is known to be under way."}
 }
 
 // showBlocked shows why the service cannot be asked. The run is kept.

@@ -29,6 +29,7 @@ func ordinaryWorlds() []world {
 		strict.within(bounds{outside: 1}),
 		strict.within(bounds{failures: 1, crashes: 1}),
 		strict.within(bounds{lag: true, slow: true}),
+		strict.alone().within(bounds{outside: 1, failures: 1, lag: true}),
 		hold.within(bounds{edits: 1}),
 		hold.within(bounds{outside: 1, crashes: 1}),
 		hold.shared(),
@@ -53,6 +54,7 @@ func largeWorlds() []world {
 		strict.within(bounds{edits: 1, outside: 1, failures: 1}),
 		strict.within(bounds{edits: 1, crashes: 1, slow: true, between: true}),
 		strict.within(bounds{edits: 1, outside: 1, lag: true}),
+		strict.within(bounds{outside: 1, failures: 1, lag: true}),
 		strict.within(bounds{outside: 2, failures: 1, crashes: 1}),
 		strict.within(bounds{outside: 1, crashes: 1, lag: true, slow: true}),
 		strict.within(bounds{outside: 1, failures: 1, faults: 1}),
@@ -75,7 +77,7 @@ func newExplorer(t *testing.T, w world) *explorer {
 func TestExplore(t *testing.T) {
 	worlds, limit := ordinaryWorlds(), 200_000
 	if os.Getenv("EXPLORE") == "large" {
-		worlds, limit = largeWorlds(), 12_000_000
+		worlds, limit = largeWorlds(), 1200_000
 	}
 	reports := make([]report, len(worlds))
 	t.Run("worlds", func(t *testing.T) {

@@ -56,7 +56,7 @@ func (x *explorer) moves(s *state) {
 			x.lose(*s, i)
 		}
 	}
-	for w := range s.workers {
+	for w := range x.world.workers {
 		x.work(s, w)
 		x.crash(s, w)
 	}
@@ -159,11 +159,12 @@ func (x *explorer) arrive(s *state, i int) {
 		}
 	}
 	counts := &next.objects[m.object].starts[m.request]
+	next.startTask()
 	counts.taken++
 	if x.world.expires {
 		counts.try++
+		counts.own = next.last
 	}
-	next.startTask()
 	x.answer(next, m, answer{kind: takenWithID, task: next.last}, "the service takes %s: task %d", what, next.last)
 	if m.worker != 0 {
 		x.deliver(next, m, answer{kind: taken}, false, "the service takes %s, and tells no id: task %d", what, next.last)

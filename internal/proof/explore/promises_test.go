@@ -9,8 +9,8 @@ func (x *explorer) judgeWrite(s *state, k int, before int32) {
 	if is.stage != none {
 		starts.paid = is.attempt
 	}
-	if was.handled == is.handled && was.stage > open && is.failedAnew(was) {
-		starts.try = 0
+	if was.handled == is.handled && was.stage > open && is.failedAnew(was) && is.task >= starts.own {
+		starts.try, starts.own = 0, 0
 	}
 	switch {
 	case is.handled < was.handled || is.handled == was.handled && was.stage == none && is.stage != none:
@@ -25,8 +25,8 @@ func (x *explorer) judgeWrite(s *state, k int, before int32) {
 	}
 }
 
-// failedAnew tells whether a write ended a try: its task failed, and another is
-// to be made.
+// failedAnew tells whether a write ended a try, if its task is not older than the
+// start: it failed, and another is to be made.
 func (c *content) failedAnew(was *content) bool {
 	return c.stage == open && c.object.Status.TaskState == string(failed.state()) && (was.stage == following || was.task != c.task)
 }

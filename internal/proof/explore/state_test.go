@@ -35,9 +35,9 @@ type object struct {
 }
 
 // starts counts the starts made for a request: those paid for and not given
-// back, those that the service took, and of these, where starts expire, those
-// since a task failed.
-type starts struct{ paid, taken, try uint8 }
+// back, those that the service took, and of these, where starts expire, those of
+// one try; own is the task of the last of them.
+type starts struct{ paid, taken, try, own uint8 }
 
 // worker is a replica, or what works on one object.
 type worker struct {
@@ -84,6 +84,9 @@ func (x *explorer) canonical(s *state) (swapped bool) {
 		x.dropStarts(s, k)
 	}
 	x.dropTasks(s)
+	if x.world.workers == 1 {
+		return false
+	}
 	order := compareWorkers(&s.workers[0], &s.workers[1])
 	if x.world.objects == 2 {
 		order = cmp.Or(order, cmp.Compare(s.objects[0].content, s.objects[1].content))

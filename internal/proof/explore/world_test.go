@@ -12,7 +12,9 @@ type world struct {
 	name string
 	// objects for the one data set: each worker has one of its own, or they share
 	// it.
-	objects    int
+	objects int
+	// workers is 1 where the second one never does anything.
+	workers    int
 	retryLimit int32
 	settleTime time.Duration
 	// expires: a start that was not taken within the settle time never is.
@@ -67,12 +69,12 @@ const (
 
 // The worlds that are explored; each test adds bounds.
 var (
-	byDefault = world{name: "default", objects: 1, retryLimit: 1, settleTime: defaultSettle, truthful: true}
+	byDefault = world{name: "default", objects: 1, workers: 2, retryLimit: 1, settleTime: defaultSettle, truthful: true}
 	// inTime is the default where no start is held up on the way: it arrives soon,
 	// or never.
-	inTime = world{name: "default, starts in time", objects: 1, retryLimit: 1, settleTime: defaultSettle, expires: true, truthful: true}
-	strict = world{name: "strict", objects: 1, retryLimit: 1, settleTime: strictSettle, expires: true, truthful: true}
-	hold   = world{name: "hold", objects: 1, settleTime: defaultSettle, truthful: true}
+	inTime = world{name: "default, starts in time", objects: 1, workers: 2, retryLimit: 1, settleTime: defaultSettle, expires: true, truthful: true}
+	strict = world{name: "strict", objects: 1, workers: 2, retryLimit: 1, settleTime: strictSettle, expires: true, truthful: true}
+	hold   = world{name: "hold", objects: 1, workers: 2, settleTime: defaultSettle, truthful: true}
 )
 
 // within returns a world within bounds.
@@ -93,6 +95,13 @@ func (w world) telling(t tells, name string) world {
 	w.name += ", " + name
 	w.tells = t
 	w.truthful = w.truthful && t != sparse
+	return w
+}
+
+// alone returns a world with one worker.
+func (w world) alone() world {
+	w.name += ", one worker"
+	w.workers = 1
 	return w
 }
 

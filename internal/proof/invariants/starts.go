@@ -206,7 +206,7 @@ func (c *checker) checkTry(s *span) {
 				if entry.Verdict != simulator.VerdictAccepted {
 					continue
 				}
-				if last != nil && !c.failedBy(last, entry.Time) && !c.followedFailed(lastPaid, one, entry.Time) {
+				if last != nil && !c.failedBy(last, entry.Time) && !c.followedFailed(last, lastPaid, one, entry.Time) {
 					c.fail("V2", s.life.name(), "the service took start %s at %s although it had taken %s at %s",
 						entry.TaskID, entry.Time.Format(time.RFC3339Nano), last.TaskID, last.Time.Format(time.RFC3339Nano))
 				}
@@ -217,9 +217,10 @@ func (c *checker) checkTry(s *span) {
 }
 
 // followedFailed reports whether between two starts that were taken the run
-// followed a task, whoever had started it, that had failed by a time of the
-// service's clock: then the try of the first had ended.
-func (c *checker) followedFailed(first, second *intent, at time.Time) bool {
+// followed a task, whoever had started it, that began after the first was taken
+// and had failed by a time of the service's clock: then the try of the first had
+// ended.
+func (c *checker) followedFailed(taken *simulator.Entry, first, second *intent, at time.Time) bool {
 	s := second.span
 	// What is told when the first is paid for is of before.
 	told := s.life.Versions[first.version].Status
@@ -229,7 +230,7 @@ func (c *checker) followedFailed(first, second *intent, at time.Time) bool {
 			continue
 		}
 		t := c.tasks[place{s.target.ProjectID, s.target.DatasetID}][st.TaskID]
-		if t != nil && t.State == stateFailed && !t.CreateTime.Add(t.Duration).After(at) {
+		if t != nil && t.State == stateFailed && t.CreateTime.After(taken.Time) && !t.CreateTime.Add(t.Duration).After(at) {
 			return true
 		}
 	}
