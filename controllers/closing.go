@@ -65,11 +65,14 @@ func (p *pass) exhausted() decision {
 	}
 	text := "The last error: " + p.errorText()
 	known := p.st.ErrorCode+p.st.ErrorMsg != ""
-	if p.unanswered || (p.st.Run.LostAnswers > 0 && !known) {
-		text = "The answer to a start did not tell whether it was taken, and no task came of it"
+	switch {
+	case p.unanswered:
+		text = "The answer to the last start did not tell whether it was taken, and no task came of it"
 		if known {
-			text += "; the last error that was told: " + p.errorText()
+			text += "; the last error before: " + p.errorText()
 		}
+	case !known && p.st.Run.LostAnswers > 0:
+		text = "The service told no error, and the answer to a start was lost"
 	}
 	return p.fail(note{reason, text + p.usedText() + "."})
 }

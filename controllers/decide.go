@@ -182,6 +182,9 @@ func gate(obj *v1alpha1.DatasetSync, s *Settings, f facts) decision {
 // gave. It is a pure function: all that the operator does follows from it.
 func decide(obj *v1alpha1.DatasetSync, s *Settings, f facts, obs observation) decision {
 	p := newPass(obj, s, f)
+	if stageOf(p.st.Run) == stageOpen && p.due.target {
+		p.syncing(false, noneKnown()) // What was told is of the data set before.
+	}
 	if obs.blocked != nil {
 		return p.showBlocked(obs.blocked)
 	}
@@ -376,11 +379,12 @@ func (p *pass) following(obs observation) decision {
 }
 
 // followed: the latest task is the one that is followed. The terminal word of a
-// task is final, whatever is shown afterwards.
+// task is final, whatever is shown afterwards, but where a failed task cannot be
+// told from one after it.
 func (p *pass) followed(obs observation) decision {
 	run := p.st.Run
 	state := modelarts.State(run.Task.State)
-	if state != modelarts.StateCompleted && state != modelarts.StateFailed {
+	if state != modelarts.StateCompleted && (state != modelarts.StateFailed || anonymous(obs.task, run.Baseline)) {
 		state = obs.task.State
 	}
 	switch {
@@ -418,10 +422,10 @@ func ended(run *v1alpha1.Run) bool {
 	return run.Task.State == string(modelarts.StateCompleted)
 }
 
-// named reports whether the answer to the start named the task that is followed.
-// Any other was found by looking: then the start may have another.
-func named(run *v1alpha1.Run) bool {
-	return run.Task.Origin == v1alpha1.OriginStarted && !run.Accepted
+// named reports whether the answer to the start named the latest task, which is
+// followed. Any other was found by looking: then the start may have another.
+func named(latest modelarts.Task, run *v1alpha1.Run) bool {
+	return run.Task.Origin == v1alpha1.OriginStarted && !run.Accepted && latest.ID == run.Task.ID
 }
 
 // taskFailed: the task that is followed failed.
@@ -429,13 +433,16 @@ func (p *pass) taskFailed(obs observation) decision {
 	run := p.st.Run
 	if obs.task.State == modelarts.StateFailed {
 		p.st.ErrorCode, p.st.ErrorMsg = obs.task.ErrorCode, obs.task.ErrorMsg
+		if run.Task.CreateTime == nil { // A task after it is told from it.
+			run.Task.CreateTime = microTime(obs.task.CreateTime)
+		}
 	}
 	run.Task.State, p.st.TaskState = string(modelarts.StateFailed), string(modelarts.StateFailed)
 	text := "The task failed" + idText(run.Task.ID) + ": " + p.errorText()
 	class := modelarts.ClassifyTask(p.st.ErrorCode)
 	p.syncing(false, note{v1alpha1.ReasonTaskFailed, text + "."})
 	switch settles := p.nonceSeen.Add(p.SettleTime); {
-	case run.Nonce != "" && !named(run) && obs.sent.Before(settles): // It may be of before the start.
+	case run.Nonce != "" && !named(obs.task, run) && obs.sent.Before(settles): // It may be of before the start.
 		p.failing(note{v1alpha1.ReasonRetrying, text + "; what follows is decided once the fate of the last start is settled."})
 		return p.done(min(p.until(settles), p.poll(p.now.Sub(run.Task.SeenTime.Time))))
 	case class == modelarts.ClassPermanent || p.due.target || run.Attempt >= p.attemptLimit():

@@ -663,15 +663,41 @@ func TestDecide(t *testing.T) {
 			obj:    object(running(adopts, func(run *v1alpha1.Run) { run.Task.State = "FAILED" })), now: 15, task: task("t3", modelarts.StateRunning, 2),
 			want: "following t3 Adopted 1/0, Ready=Unknown TaskRunning, Reconciling, Syncing, wait 5s",
 		},
-		"following: seems older than the start, and ours was never seen": {
-			reason: "the answer named ours: nothing is conceded to another",
+		"following: FAILED, and seems older than the start": {
+			reason: "two clocks of the service may differ by a minute; it is not believed yet",
 			obj:    object(running(follows)), now: 5, task: task("t3", modelarts.StateFailed, -40),
+			want: "following t3 Adopted 1/0, Ready=False Retrying, Reconciling, wait 5s",
+		},
+		"following: FAILED, without the id that the answer named": {
+			reason: "it may be somebody else's of just before the start",
+			obj:    object(running(follows)), now: 5, task: task("", modelarts.StateFailed, 1),
+			want: "following t2 Started 1/0, Ready=False Retrying, Reconciling, wait 5s",
+		},
+		"following: after one that FAILED, without ids": {
+			reason: "its time of creation tells it from the one that failed",
+			obj: object(running(follows, func(run *v1alpha1.Run) {
+				run.Task.State, run.Task.CreateTime = "FAILED", microTime(at(1))
+			})), now: 15, task: task("", modelarts.StateRunning, 2),
+			want: "following  Adopted 1/0, Ready=Unknown TaskRunning, Reconciling, Syncing, wait 5s",
+		},
+		"following: COMPLETED, without the id that the answer named, and older than the start": {
+			reason: "a lagging record: look again",
+			obj:    object(running(follows)), now: 10, task: task("", modelarts.StateCompleted, -1800),
 			want: "following t2 Started 1/0, Ready=Unknown TaskQueued, Reconciling, wait 5s",
 		},
-		"following: seems older than the start, and is newer than ours": {
-			reason: "two clocks of the service may differ by a minute",
-			obj:    object(running(follows, func(run *v1alpha1.Run) { run.Task.CreateTime = microTime(at(-50)) })), now: 5, task: task("t3", modelarts.StateRunning, -40),
-			want: "following t3 Adopted 1/0, Ready=Unknown TaskRunning, Reconciling, Syncing, wait 5s",
+		"following: under way after FAILED, without ids and times": {
+			reason: "the failed one was before the start",
+			obj: object(running(accepted, func(run *v1alpha1.Run) {
+				run.Task = &v1alpha1.RunTask{State: "FAILED", SeenTime: *microTime(at(5)), Origin: v1alpha1.OriginStarted}
+			}, sparse("COMPLETED"))), now: 20, task: bare(modelarts.StateRunning),
+			want: "following  Started 1/0, Ready=Unknown TaskRunning, Reconciling, Syncing, wait 5s",
+		},
+		"following: COMPLETED after FAILED, without ids and times": {
+			reason: "the failed one was before the start",
+			obj: object(running(accepted, func(run *v1alpha1.Run) {
+				run.Task = &v1alpha1.RunTask{State: "FAILED", SeenTime: *microTime(at(5)), Origin: v1alpha1.OriginStarted}
+			}, sparse("COMPLETED"))), now: 20, task: bare(modelarts.StateCompleted),
+			want: "none, closed Succeeded, Ready=True Succeeded",
 		},
 		"following: the baseline again": {
 			reason: "a lagging record: look again",
@@ -832,7 +858,7 @@ func TestAStartWithoutAnswerIsNotTakenForTheLastOne(t *testing.T) {
 	obj.Spec.RetryLimit = new(int32(1))
 	got := decide(obj, &table, facts{now: at(60)}, observation{task: baselineTask(), sent: at(60)})
 	ready := meta.FindStatusCondition(got.status.Conditions, v1alpha1.ReadyCondition)
-	want := "The answer to a start did not tell whether it was taken, and no task came of it; spec.retryLimit allows no start after 2."
+	want := "The service told no error, and the answer to a start was lost; spec.retryLimit allows no start after 2."
 	if ready.Message != want {
 		t.Errorf("Ready says %q, want %q", ready.Message, want)
 	}

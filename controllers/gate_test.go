@@ -313,7 +313,7 @@ func TestWhatIsLateStaysSoWhileItIsBlocked(t *testing.T) {
 			want: "open 0/0, Ready=False ServiceUnavailable, Stalled, wait 1s",
 		},
 		"a request for another data set than that which kept it waiting": {
-			obj:  object(running(), moved),
+			obj:  object(running(), condition(v1alpha1.SyncingCondition, metav1.ConditionTrue, v1alpha1.ReasonAwaitingOtherTask), moved),
 			want: "open 0/0, Ready=Unknown Throttled, Reconciling, wait 1s",
 		},
 	} {

@@ -66,8 +66,7 @@ func compareIdentity(latest modelarts.Task, base *v1alpha1.Baseline, grace time.
 
 // supersedes reports whether the latest task is newer than the one that a run
 // follows: newer than the baseline, and than ours. Without an identity to tell
-// them apart there is nothing to say. As long as it is not known when ours began,
-// nothing is conceded to a task that seems older than the start.
+// them apart there is nothing to say.
 func supersedes(latest modelarts.Task, run *v1alpha1.Run) bool {
 	if latest.State == modelarts.StateNotExist {
 		return false
@@ -75,11 +74,7 @@ func supersedes(latest modelarts.Task, run *v1alpha1.Run) bool {
 	ours := &v1alpha1.Baseline{TaskID: run.Task.ID, CreateTime: run.Task.CreateTime}
 	v, _ := compareIdentity(latest, ours, graceAfterStart)
 	if v == newer && run.Baseline != nil {
-		grace := graceAfterStart
-		if run.Task.CreateTime == nil {
-			grace = graceBeforeStart
-		}
-		v, _ = compareIdentity(latest, run.Baseline, grace)
+		v, _ = compareIdentity(latest, run.Baseline, graceAfterStart)
 	}
 	return v == newer
 }
@@ -92,7 +87,7 @@ func youngerThan(task modelarts.Task, d time.Duration) bool {
 
 // anonymous reports whether the service tells neither ids nor times of creation.
 func anonymous(latest modelarts.Task, base *v1alpha1.Baseline) bool {
-	return latest.ID == "" && latest.CreateTime.IsZero() && base.TaskID == "" && base.CreateTime == nil
+	return base != nil && latest.ID == "" && latest.CreateTime.IsZero() && base.TaskID == "" && base.CreateTime == nil
 }
 
 // sparseNewer compares where neither ids nor times are told.
@@ -124,18 +119,18 @@ func same(latest modelarts.Task, run *v1alpha1.Run, now time.Time) bool {
 	case !latest.CreateTime.IsZero() && task.CreateTime != nil:
 		return latest.CreateTime.Equal(task.CreateTime.Time)
 	default:
-		return !isBaseline(latest, run.Baseline) && !mayBeBaseline(latest, run, now)
+		return !isOlder(latest, run.Baseline) && !mayBeBaseline(latest, run, now)
 	}
 }
 
-// isBaseline reports whether an answer is certainly of the task before ours, or of
-// one before that.
-func isBaseline(latest modelarts.Task, base *v1alpha1.Baseline) bool {
+// isOlder reports whether an answer is of a task before ours: the baseline, or one
+// that was created before it was observed.
+func isOlder(latest modelarts.Task, base *v1alpha1.Baseline) bool {
 	if base == nil {
 		return false
 	}
 	v, known := compareIdentity(latest, base, graceAfterStart)
-	return known && v == notNewer
+	return known && v != newer
 }
 
 // mayBeBaseline reports whether an answer without identity may still be the

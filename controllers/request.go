@@ -74,9 +74,6 @@ func (p *pass) cause() v1alpha1.Cause {
 // From here on it is handled: it ends served, or as a failure that is shown.
 func (p *pass) takeIn(obs observation) {
 	silent := !p.due.request() && p.ready() == metav1.ConditionTrue
-	if p.st.Run != nil && p.due.target {
-		p.syncing(false, noneKnown())
-	}
 	target := p.wanted()
 	run := &v1alpha1.Run{Cause: p.cause(), Target: target, RequestedTime: *microTime(p.now)}
 	if old := p.st.Run; old != nil && !p.due.target {

@@ -77,7 +77,7 @@ func newExplorer(t *testing.T, w world) *explorer {
 func TestExplore(t *testing.T) {
 	worlds, limit := ordinaryWorlds(), 200_000
 	if os.Getenv("EXPLORE") == "large" {
-		worlds, limit = largeWorlds(), 1200_000
+		worlds, limit = largeWorlds(), 12_000_000
 	}
 	reports := make([]report, len(worlds))
 	t.Run("worlds", func(t *testing.T) {
