@@ -17,6 +17,9 @@ import (
 
 // ordinaryWorlds are small enough for every run of the tests.
 func ordinaryWorlds() []world {
+	// A task shown late is told from a newer one by its time alone.
+	undated := strict.alone().telling(ids, "ids only")
+	undated.truthful = false
 	return []world{
 		byDefault.within(bounds{outside: 1}),
 		byDefault.within(bounds{crashes: 1}),
@@ -30,6 +33,7 @@ func ordinaryWorlds() []world {
 		strict.within(bounds{failures: 1, crashes: 1}),
 		strict.within(bounds{lag: true, slow: true}),
 		strict.alone().within(bounds{outside: 1, failures: 1, lag: true}),
+		undated.within(bounds{outside: 1, failures: 1, lag: true}),
 		hold.within(bounds{edits: 1}),
 		hold.within(bounds{outside: 1, crashes: 1}),
 		hold.shared(),

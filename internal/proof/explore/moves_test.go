@@ -118,7 +118,7 @@ func (x *explorer) outside(s *state) {
 	if s.tasks[s.last].word != running {
 		if s.spent.outside < x.world.outside {
 			next.spent.outside++
-			next.startTask()
+			x.startTask(&next)
 			x.to(next, true, "somebody else starts task %d", next.last)
 		}
 		return
@@ -133,11 +133,12 @@ func (x *explorer) outside(s *state) {
 	}
 }
 
-func (s *state) startTask() {
+func (x *explorer) startTask(s *state) {
 	if s.last == maxTasks {
 		panic("maxTasks is too small for the bounds of this world")
 	}
 	s.last++
+	s.fresh = x.world.lag
 	s.tasks[s.last] = task{word: running, born: [2]uint8{s.objects[0].visible, s.objects[1].visible}}
 }
 
@@ -159,7 +160,7 @@ func (x *explorer) arrive(s *state, i int) {
 		}
 	}
 	counts := &next.objects[m.object].starts[m.request]
-	next.startTask()
+	x.startTask(&next)
 	counts.taken++
 	if x.world.expires {
 		counts.try++

@@ -216,12 +216,6 @@ func (p *passes) patch(id, content int32) patched {
 	return result
 }
 
-// recent tells whether no time went by before a pass.
-func (p *passes) recent(id int32) bool {
-	answers := p.all[id].answers
-	return len(answers) > 0 && (answers[0].kind == clockShort || answers[0].kind == clockEarly)
-}
-
 // nextVersion has the bit of the version that the next answer returns.
 func (p *passes) nextVersion(id int32) uint16 { return 1 << (len(p.all[id].answers) + 1) }
 

@@ -19,8 +19,10 @@ type state struct {
 	workers [2]worker
 	wire    [maxWire]message
 	tasks   [maxTasks + 1]task
-	// last is the number of the latest task.
+	// last is the number of the latest task; fresh: it began a short time ago, and
+	// the status may not show it yet, where it lags.
 	last  uint8
+	fresh bool
 	spent spent
 	flaw  flaw
 }

@@ -84,6 +84,7 @@ func (x *explorer) readClock(s state, w int, fault bool, format string, args ...
 	s.workers[w].pass = soon
 	x.goOn(s, w, 0, fault, format, args...)
 
+	later.fresh = false
 	later.workers[w].pass = x.passes.answer(before.pass, answer{kind: clockLong})
 	x.expire(&later, w, before.remembered)
 	x.goOn(later, w, soon, fault, "an hour later "+format, args...)
@@ -93,6 +94,7 @@ func (x *explorer) readClock(s state, w int, fault bool, format string, args ...
 		x.goOn(s, w, soon, true, "before it is time "+format, args...)
 	}
 	if x.world.slow && before.readNonce != 0 {
+		s.fresh = false
 		s.workers[w].pass = x.passes.answer(before.pass, answer{kind: clockStuck})
 		x.expire(&s, w, max(before.remembered, before.readNonce))
 		x.goOn(s, w, soon, true, format+", is stuck for an hour", args...)
@@ -128,7 +130,7 @@ func (x *explorer) look(s state, w int, instead int32, fault bool, format string
 	}
 	latest := view{task: s.last, word: s.tasks[s.last].word, created: s.last}
 	see(answer{kind: shown, view: latest}, fault, x.text(latest))
-	if x.world.lag && s.last > 0 && x.passes.recent(asking) {
+	if s.fresh {
 		older := view{task: s.last - 1, word: s.tasks[s.last-1].word, created: s.last}
 		see(answer{kind: shown, view: older}, true, x.text(older))
 	}
