@@ -378,14 +378,14 @@ func (p *pass) following(obs observation) decision {
 	return p.await(p.taskNote(modelarts.State(run.Task.State)), v1alpha1.ReasonTaskTimedOut, wait)
 }
 
-// followed: the latest task is the one that is followed. The terminal word of a
-// task is final, whatever is shown afterwards, but where a failed task cannot be
-// told from one after it.
+// followed: the latest task is the one that is followed. That it completed is
+// final, whatever is shown afterwards. That it failed is acted upon at once; where
+// that has to wait, what is shown next is believed instead.
 func (p *pass) followed(obs observation) decision {
 	run := p.st.Run
-	state := modelarts.State(run.Task.State)
-	if state != modelarts.StateCompleted && (state != modelarts.StateFailed || anonymous(obs.task, run.Baseline)) {
-		state = obs.task.State
+	state := obs.task.State
+	if ended(run) {
+		state = modelarts.StateCompleted
 	}
 	switch {
 	case state == modelarts.StateCompleted && run.LostAnswers > 0 && !ended(run):
@@ -431,11 +431,9 @@ func named(latest modelarts.Task, run *v1alpha1.Run) bool {
 // taskFailed: the task that is followed failed.
 func (p *pass) taskFailed(obs observation) decision {
 	run := p.st.Run
-	if obs.task.State == modelarts.StateFailed {
-		p.st.ErrorCode, p.st.ErrorMsg = obs.task.ErrorCode, obs.task.ErrorMsg
-		if run.Task.CreateTime == nil { // A task after it is told from it.
-			run.Task.CreateTime = microTime(obs.task.CreateTime)
-		}
+	p.st.ErrorCode, p.st.ErrorMsg = obs.task.ErrorCode, obs.task.ErrorMsg
+	if run.Task.CreateTime == nil { // A task after it is told from it.
+		run.Task.CreateTime = microTime(obs.task.CreateTime)
 	}
 	run.Task.State, p.st.TaskState = string(modelarts.StateFailed), string(modelarts.StateFailed)
 	text := "The task failed" + idText(run.Task.ID) + ": " + p.errorText()

@@ -692,11 +692,25 @@ func TestDecide(t *testing.T) {
 			}, sparse("COMPLETED"))), now: 20, task: bare(modelarts.StateRunning),
 			want: "following  Started 1/0, Ready=Unknown TaskRunning, Reconciling, Syncing, wait 5s",
 		},
+		"following: like the baseline after FAILED, without ids and times": {
+			reason: "shortly after the start it may be the baseline, shown late",
+			obj: object(running(accepted, func(run *v1alpha1.Run) {
+				run.Task = &v1alpha1.RunTask{State: "FAILED", SeenTime: *microTime(at(5)), Origin: v1alpha1.OriginStarted}
+			}, sparse("COMPLETED"))), now: 10, task: bare(modelarts.StateCompleted),
+			want: "following  Started 1/0, Ready=Unknown Requested, Reconciling, wait 5s",
+		},
+		"following: the named one under way, after FAILED without its id": {
+			reason: "the failed one was another",
+			obj: object(running(follows, func(run *v1alpha1.Run) {
+				run.Task.State, run.Task.CreateTime = "FAILED", microTime(at(1))
+			})), now: 10, task: task("t2", modelarts.StateRunning, 2),
+			want: "following t2 Started 1/0, Ready=Unknown TaskRunning, Reconciling, Syncing, wait 5s",
+		},
 		"following: COMPLETED after FAILED, without ids and times": {
 			reason: "the failed one was before the start",
 			obj: object(running(accepted, func(run *v1alpha1.Run) {
 				run.Task = &v1alpha1.RunTask{State: "FAILED", SeenTime: *microTime(at(5)), Origin: v1alpha1.OriginStarted}
-			}, sparse("COMPLETED"))), now: 20, task: bare(modelarts.StateCompleted),
+			}, sparse("COMPLETED"))), now: 31, task: bare(modelarts.StateCompleted),
 			want: "none, closed Succeeded, Ready=True Succeeded",
 		},
 		"following: the baseline again": {

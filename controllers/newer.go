@@ -87,7 +87,7 @@ func youngerThan(task modelarts.Task, d time.Duration) bool {
 
 // anonymous reports whether the service tells neither ids nor times of creation.
 func anonymous(latest modelarts.Task, base *v1alpha1.Baseline) bool {
-	return base != nil && latest.ID == "" && latest.CreateTime.IsZero() && base.TaskID == "" && base.CreateTime == nil
+	return latest.ID == "" && latest.CreateTime.IsZero() && base.TaskID == "" && base.CreateTime == nil
 }
 
 // sparseNewer compares where neither ids nor times are told.
@@ -135,9 +135,11 @@ func isOlder(latest modelarts.Task, base *v1alpha1.Baseline) bool {
 
 // mayBeBaseline reports whether an answer without identity may still be the
 // record of the task before ours: shortly after the start, terminal, just as
-// the baseline was, and ours not yet seen at work.
+// the baseline was, and ours not yet seen at work: a failed one may have been
+// another.
 func mayBeBaseline(latest modelarts.Task, run *v1alpha1.Run, now time.Time) bool {
-	return run.Task.State == "" && run.Baseline != nil && run.StartTime != nil &&
+	unseen := run.Task.State == "" || run.Task.State == string(modelarts.StateFailed)
+	return unseen && run.Baseline != nil && run.StartTime != nil &&
 		!latest.State.Active() && looksLike(latest, run.Baseline) &&
 		!run.StartTime.After(now) && now.Sub(run.StartTime.Time) < sparseSettle
 }
