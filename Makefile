@@ -60,7 +60,7 @@ test-manifests: ## Test the manifests, the chart, the alerts and the manager's r
 	@assets=$$(hack/controlplane/assets) && KUBEBUILDER_ASSETS=$$assets go test -C hack/manifests -count=1 ./...
 
 .PHONY: explore
-explore: ## Search the protocol exhaustively with large bounds; six minutes on two cores.
+explore: ## Search the protocol exhaustively with large bounds; three minutes on two cores.
 	@EXPLORE=large go test ./internal/proof/explore -run TestExplore -timeout 3h -count=1 -v
 
 .PHONY: enumerate
