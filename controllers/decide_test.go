@@ -124,6 +124,19 @@ func adopts(run *v1alpha1.Run) {
 	}
 }
 
+// failedUnnamed: a task without an id was shown as failed, created just after t0,
+// where the answer had named t2.
+func failedUnnamed(run *v1alpha1.Run) {
+	follows(run)
+	run.Task.State, run.Task.CreateTime = "FAILED", microTime(at(1))
+}
+
+// failedUntold: the service took the start, told no task, and showed a failed one.
+func failedUntold(run *v1alpha1.Run) {
+	accepted(run)
+	run.Task = &v1alpha1.RunTask{State: "FAILED", SeenTime: *microTime(at(5)), Origin: v1alpha1.OriginStarted}
+}
+
 func attempts(n int32) func(*v1alpha1.Run) {
 	return func(run *v1alpha1.Run) { run.Attempt = n }
 }
@@ -675,9 +688,7 @@ func TestDecide(t *testing.T) {
 		},
 		"following: after one that FAILED, without ids": {
 			reason: "its time of creation tells it from the one that failed",
-			obj: object(running(follows, func(run *v1alpha1.Run) {
-				run.Task.State, run.Task.CreateTime = "FAILED", microTime(at(1))
-			})), now: 15, task: task("", modelarts.StateRunning, 2),
+			obj:    object(running(failedUnnamed)), now: 15, task: task("", modelarts.StateRunning, 2),
 			want: "following  Adopted 1/0, Ready=Unknown TaskRunning, Reconciling, Syncing, wait 5s",
 		},
 		"following: COMPLETED, without the id that the answer named, and older than the start": {
@@ -687,30 +698,22 @@ func TestDecide(t *testing.T) {
 		},
 		"following: under way after FAILED, without ids and times": {
 			reason: "the failed one was before the start",
-			obj: object(running(accepted, func(run *v1alpha1.Run) {
-				run.Task = &v1alpha1.RunTask{State: "FAILED", SeenTime: *microTime(at(5)), Origin: v1alpha1.OriginStarted}
-			}, sparse("COMPLETED"))), now: 20, task: bare(modelarts.StateRunning),
+			obj:    object(running(failedUntold, sparse("COMPLETED"))), now: 20, task: bare(modelarts.StateRunning),
 			want: "following  Started 1/0, Ready=Unknown TaskRunning, Reconciling, Syncing, wait 5s",
 		},
 		"following: like the baseline after FAILED, without ids and times": {
 			reason: "shortly after the start it may be the baseline, shown late",
-			obj: object(running(accepted, func(run *v1alpha1.Run) {
-				run.Task = &v1alpha1.RunTask{State: "FAILED", SeenTime: *microTime(at(5)), Origin: v1alpha1.OriginStarted}
-			}, sparse("COMPLETED"))), now: 10, task: bare(modelarts.StateCompleted),
+			obj:    object(running(failedUntold, sparse("COMPLETED"))), now: 10, task: bare(modelarts.StateCompleted),
 			want: "following  Started 1/0, Ready=Unknown Requested, Reconciling, wait 5s",
 		},
 		"following: the named one under way, after FAILED without its id": {
 			reason: "the failed one was another",
-			obj: object(running(follows, func(run *v1alpha1.Run) {
-				run.Task.State, run.Task.CreateTime = "FAILED", microTime(at(1))
-			})), now: 10, task: task("t2", modelarts.StateRunning, 2),
+			obj:    object(running(failedUnnamed)), now: 10, task: task("t2", modelarts.StateRunning, 2),
 			want: "following t2 Started 1/0, Ready=Unknown TaskRunning, Reconciling, Syncing, wait 5s",
 		},
 		"following: COMPLETED after FAILED, without ids and times": {
 			reason: "the failed one was before the start",
-			obj: object(running(accepted, func(run *v1alpha1.Run) {
-				run.Task = &v1alpha1.RunTask{State: "FAILED", SeenTime: *microTime(at(5)), Origin: v1alpha1.OriginStarted}
-			}, sparse("COMPLETED"))), now: 31, task: bare(modelarts.StateCompleted),
+			obj:    object(running(failedUntold, sparse("COMPLETED"))), now: 31, task: bare(modelarts.StateCompleted),
 			want: "none, closed Succeeded, Ready=True Succeeded",
 		},
 		"following: the baseline again": {
